@@ -1,0 +1,54 @@
+# One place for every command. `make demo` and `make test` work from a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := seqimg plugins tests
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+.PHONY: demo test test-all check lint types rules fast bench docs clean
+
+demo: $(VENV)/.installed
+	$(BIN)/seqimg demo
+
+test: $(VENV)/.installed-test
+	$(PYTEST) -m "not slow"
+
+test-all: $(VENV)/.installed-test
+	$(PYTEST)
+
+check: lint types rules fast
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+rules: $(VENV)/.installed-dev
+	$(BIN)/lint-imports
+
+fast: $(VENV)/.installed-dev
+	$(PYTEST) -m "not slow and not e2e"
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python tests/bench/startup.py
+
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) site build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find seqimg plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What is installed is remembered by these files; they are renewed when the requirements change.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$*]"
+	touch $@ $(VENV)/.installed

@@ -1,0 +1,147 @@
+"""Frame prediction as a task: what is asked, what counts as right, what stands beside it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
+
+from seqimg.data import Batch, Datasets, Part, resize, window_datasets, working_size
+from seqimg.errors import SeqimgError
+from seqimg.streaming import Stream
+from seqimg.task import Baseline, Example, Losses, Task
+from seqimg_predict.config import PredictConfig, PredictRun
+from seqimg_predict.model import EncoderForecaster, PredictState
+
+__all__ = ["PredictTask"]
+
+_CHUNK = 8  # frames forecast at once: any horizon in constant memory
+_FLOOR = 1e-4  # (1 % of the value range)²: below it a difference counts as noise
+
+
+class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
+    """Predict the frames that follow a sequence.
+
+    An answer is one predicted frame, `[C, H, W]` in [0, 1].
+    """
+
+    name = "predict"
+    Config = PredictConfig
+    RunOptions = PredictRun
+
+    def datasets(self, part: Part = "test") -> Datasets:
+        """Cut windows of context and horizon; in testing, no frame is predicted twice."""
+        config = self.config
+        return window_datasets(config, length=config.context + config.horizon, step=config.horizon, part=part)
+
+    def build_model(self) -> EncoderForecaster:
+        """Build the untrained encoder-forecaster."""
+        config = self.config
+        return EncoderForecaster(
+            config.channels,
+            config.widths,
+            patch=config.patch,
+            cell=config.cell,
+            kernel_size=config.kernel_size,
+            motion=config.motion,
+        )
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Predict `[B, horizon, C, H, W]` from each clip's context; clipped to [0, 1] except in training."""
+        prediction: Tensor = model(self._context(batch), horizon=self.config.horizon)[0]
+        return prediction if model.training else prediction.clamp(0, 1)
+
+    def expected(self, batch: Batch) -> Tensor:
+        """Return the true frames after the context, `[B, horizon, C, H, W]`."""
+        return batch.frames[:, self.config.context :]
+
+    def loss(self, outputs: Tensor, batch: Batch) -> Losses:
+        """Compare with the true frames.
+
+        `relative` is the clip's squared error over that of copying its last frame, so that quiet
+        and lively sequences teach equally; 1 means no better than copying.
+        """
+        truth = self.expected(batch)
+        error = outputs - truth
+        mse = error.square().mean()
+        if self.config.loss == "l1":
+            total = error.abs().mean()
+        elif self.config.loss == "mse":
+            total = mse
+        else:
+            clip = (1, 2, 3, 4)
+            copied = (truth - self._context(batch)[:, -1:]).square().mean(clip)
+            total = (error.square().mean(clip) / (copied + _FLOOR)).mean()
+        return Losses(total, {"mse": mse})
+
+    def metrics(self) -> MetricCollection:
+        """Errors per pixel and channel of frames in [0, 1], predictions clipped, over all predicted frames."""
+        return MetricCollection({"mse": MeanSquaredError(), "mae": MeanAbsoluteError()})
+
+    def baselines(self) -> Mapping[str, Baseline]:
+        """Copying the last frame, and the mean of the context."""
+        return {
+            "copy_last": lambda batch: self._context(batch)[:, -1:].expand_as(self.expected(batch)),
+            "mean_frame": lambda batch: (
+                self._context(batch).mean(1, keepdim=True).expand_as(self.expected(batch))
+            ),
+        }
+
+    def decode(self, outputs: Tensor) -> Iterable[Tensor]:
+        """Yield the predicted frames of one sequence, clipped to [0, 1]."""
+        return outputs[0].clamp(0, 1)
+
+    def draw(self, frame: Tensor, answer: Tensor) -> Tensor:
+        """Return the predicted frame in the size of the source's frames.
+
+        The model works at its own size; what it changes is added to the full-size last frame, so
+        that what stands still stays as sharp as it was.
+        """
+        size = (frame.shape[-2], frame.shape[-1])
+        if answer.shape[-2:] == size:
+            return answer
+        small = resize(frame[None], (answer.shape[-2], answer.shape[-1]))
+        return (frame + resize(answer[None] - small, size)[0]).clamp(0, 1)
+
+    def pictures(self, stream: Stream, frames: Iterable[Tensor], options: PredictRun) -> Iterator[Tensor]:
+        """Read all frames, then yield the predicted ones (after the last `lead_in` of the source)."""
+        recent: list[Tensor] = []
+        for frame in frames:
+            recent = [*recent, frame][-max(options.lead_in, 1) :]
+            size = working_size(frame.shape[-2], frame.shape[-1], self.config.size)
+            stream.step(resize(frame[None], size)[0])
+        if stream.frames_seen < self.config.context:
+            raise SeqimgError(
+                f"the sequence has {stream.frames_seen} frames, this model needs {self.config.context} to predict from",
+                why="it was trained with that much context",
+            )
+        yield from recent[len(recent) - options.lead_in :]
+        model, state = cast(EncoderForecaster, stream.model), cast(PredictState, stream.state)
+        levels, left = None, options.horizon
+        while left:
+            with torch.inference_mode():
+                outputs, levels = model.forecast(state, min(left, _CHUNK), levels)
+            left -= outputs.shape[1]
+            for answer in self.decode(outputs):
+                yield self.draw(recent[-1], answer.cpu())
+
+    def example(self, outputs: Tensor, batch: Batch, item: int) -> Example:
+        """Return one clip's context, truth and prediction as pictures."""
+        source = batch.sources[item]
+
+        def pictures(frames: Tensor) -> NDArray[np.float32]:
+            picture: NDArray[np.float32] = frames[item].float().clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+            return picture
+
+        return Example(
+            name=f"{source.path} from frame {source.first}",
+            context=pictures(self._context(batch)),
+            truth=pictures(self.expected(batch)),
+            answer=pictures(outputs),
+        )
+
+    def _context(self, batch: Batch) -> Tensor:
+        return batch.frames[:, : self.config.context]

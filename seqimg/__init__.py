@@ -1,0 +1,62 @@
+"""seqimg: recurrent convolutional networks for image sequences.
+
+Nothing heavy is imported until a name is used:
+
+    >>> import seqimg
+    >>> "Stream" in dir(seqimg)
+    True
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqimg.config import TaskConfig
+    from seqimg.data.clips import Clip
+    from seqimg.errors import SeqimgError
+    from seqimg.modelfolder import load
+    from seqimg.nn.conv_rnn import ConvGRU, ConvRNN
+    from seqimg.sequences.open import open_sequence
+    from seqimg.sequences.save import save_sequence
+    from seqimg.streaming import Stream
+    from seqimg.task import Task
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Clip",
+    "ConvGRU",
+    "ConvRNN",
+    "SeqimgError",
+    "Stream",
+    "Task",
+    "TaskConfig",
+    "load",
+    "open_sequence",
+    "save_sequence",
+]
+
+_HOMES = {
+    "Clip": "seqimg.data.clips",
+    "ConvGRU": "seqimg.nn.conv_rnn",
+    "ConvRNN": "seqimg.nn.conv_rnn",
+    "SeqimgError": "seqimg.errors",
+    "Stream": "seqimg.streaming",
+    "Task": "seqimg.task",
+    "TaskConfig": "seqimg.config",
+    "load": "seqimg.modelfolder",
+    "open_sequence": "seqimg.sequences.open",
+    "save_sequence": "seqimg.sequences.save",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'seqimg' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

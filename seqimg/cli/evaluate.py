@@ -1,0 +1,69 @@
+"""`seqimg TASK eval`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from seqimg import modelfolder
+from seqimg.cli.machine import chosen_device, device_sentence
+from seqimg.cli.output import output
+from seqimg.cli.tables import figures_table
+from seqimg.data import Part
+from seqimg.errors import SeqimgError, UsageError
+from seqimg.plugins import TaskSpec
+from seqimg.publish import check_writable, publish_file, write_json
+from seqimg.training.evaluation import evaluate as measure
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    spec: TaskSpec,
+    model: Path,
+    data: list[str],
+    *,
+    part: Part,
+    out: Path | None,
+    overwrite: bool,
+    batch_size: int,
+    device: Literal["auto", "cpu", "cuda"],
+) -> None:
+    """Measure a model on sequences, beside the task's baselines.
+
+    Raises:
+        UsageError: No sequence is named.
+        SeqimgError: A sequence or the model cannot be used, or the part holds no clip.
+    """
+    if not data:
+        raise UsageError(
+            "no sequence to evaluate on was named", hint=f"seqimg {spec.name} eval --model {model} VIDEO"
+        )
+    if out is not None:
+        check_writable(out, overwrite=overwrite)
+    where = chosen_device(device)
+    loaded = modelfolder.load(model, task=spec.name, device=where)
+    trained_on = set(loaded.task.config.data) & set(data)
+    task = loaded.task.with_config(data=tuple(data))
+    datasets = task.datasets(part)
+    for reading in datasets.readings:
+        output().say(reading)
+    output().say(device_sentence(where, device))
+    if datasets.channels != task.config.channels:
+        raise SeqimgError(
+            f"these sequences have {datasets.channels} channels, the model in {model} takes {task.config.channels}"
+        )
+    if not len(datasets.test):
+        raise SeqimgError(f"the part {part!r} of these sequences is shorter than a clip", hint="--part all")
+    if trained_on and part in ("all", "train"):
+        output().warn(
+            f"the model was trained on {', '.join(sorted(trained_on))}; --part test is what it has not seen"
+        )
+    with output().progress("Evaluating", total=len(datasets.test)) as bar:
+        found = measure(task, loaded.model, datasets.test, batch_size=batch_size, advance=bar.advance)
+    result = {"task": spec.name, "model": str(model), "part": part, **asdict(found)}
+    if out is not None:
+        with publish_file(out, overwrite=overwrite) as temporary:
+            write_json(temporary, result)
+    output().data(result, figures_table(found))
+    if out is not None:
+        output().say(f"Saved {out}")

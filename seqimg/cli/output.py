@@ -1,0 +1,192 @@
+"""Where a command's words go: data to stdout, talk to stderr."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+__all__ = ["Bar", "Output", "Table", "configure", "output"]
+
+_PIPE_WIDTH = 240  # columns: a table in a pipe is not cut to the width of a terminal nobody looks at
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of plain text under headings.
+
+    Attributes:
+        columns: The headings.
+        rows: One string for each column.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+class Bar(Protocol):
+    """What [seqimg.cli.output.Output.progress][] hands out."""
+
+    def advance(self, steps: float = 1, **figures: float | str) -> None:
+        """Count `steps` more as done and show `figures`, for example `loss=0.01`, beside the bar."""
+
+
+class Output:
+    """The one way a command talks.
+
+    Attributes:
+        json: Data is printed as JSON, one line an object.
+        quiet: Nothing is said on stderr but warnings and errors.
+        debug: Errors come with their traceback.
+
+    Example:
+        >>> Output(json=True).data({"frames": 3}, "3 frames")
+        {"frames": 3}
+        >>> Output().data({"frames": 3}, "3 frames")
+        3 frames
+    """
+
+    def __init__(self, *, json: bool = False, quiet: bool = False, debug: bool = False) -> None:
+        self.json = json
+        self.quiet = quiet
+        self.debug = debug
+
+    def data(self, value: object, human: "str | Table") -> None:
+        """Print a command's result on stdout.
+
+        Args:
+            value: What `--json` prints: dicts, lists, numbers, strings, paths and dataclasses.
+            human: What people read instead.
+
+        Raises:
+            ValueError: The value holds NaN or infinity, which JSON cannot say.
+        """
+        if self.json:
+            line = json.dumps(value, allow_nan=False, ensure_ascii=False, default=_plain)
+            print(line, flush=True)
+        elif isinstance(human, Table):
+            _print_table(human)
+        else:
+            print(human, flush=True)
+
+    def say(self, text: str) -> None:
+        """Tell something on stderr; silent with `--quiet`."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """Tell on stderr, even with `--quiet`, that something is not as asked for."""
+        print(f"Warning: {text}", file=sys.stderr, flush=True)
+
+    def hint(self, text: str) -> None:
+        """Tell on stderr one command to try next; silent with `--quiet`."""
+        self.say(f"Try: {text}")
+
+    @contextmanager
+    def progress(self, label: str, total: float | None = None) -> Iterator[Bar]:
+        """Show progress on stderr while the block runs, if somebody can see it.
+
+        Nothing is shown with `--quiet` or `--json`, or when stderr is no terminal.
+
+        Args:
+            label: What is being done.
+            total: How many steps make it whole, None when nobody knows.
+
+        Example:
+            >>> with Output().progress("Training", total=2) as bar:
+            ...     bar.advance(loss=0.5)
+        """
+        if self.quiet or self.json or not _is_terminal(sys.stderr):
+            yield _NoBar()
+            return
+        with _rich_progress() as progress:
+            yield _RichBar(progress, progress.add_task(label, total=total, figures=""))
+
+
+_current = Output()
+
+
+def output() -> Output:
+    """Return the output of the running command."""
+    return _current
+
+
+def configure(*, json: bool = False, quiet: bool = False, debug: bool = False) -> Output:
+    """Start a command's output afresh and return it."""
+    global _current
+    _current = Output(json=json, quiet=quiet, debug=debug)
+    return _current
+
+
+class _NoBar:
+    def advance(self, steps: float = 1, **figures: float | str) -> None:
+        """Show nothing."""
+
+
+class _RichBar:
+    def __init__(self, progress: "Progress", task: "TaskID") -> None:
+        self._progress = progress
+        self._task = task
+        self._figures: dict[str, float | str] = {}
+
+    def advance(self, steps: float = 1, **figures: float | str) -> None:
+        self._figures.update(figures)
+        shown = "  ".join(f"{name} {_figure(value)}" for name, value in self._figures.items())
+        self._progress.update(self._task, advance=steps, figures=shown)
+
+
+def _rich_progress() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[figures]}", markup=False),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        # Data in a pipe must never pass through the console on stderr.
+        redirect_stdout=_is_terminal(sys.stdout),
+    )
+
+
+def _print_table(table: Table) -> None:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    console = Console(width=None if _is_terminal(sys.stdout) else _PIPE_WIDTH)
+    drawn = RichTable(box=None, pad_edge=False, header_style="bold")
+    for column in table.columns:
+        drawn.add_column(column, overflow="fold")
+    for row in table.rows:
+        # Text is shown as it is: brackets in a plugin's message are no markup.
+        drawn.add_row(*map(Text, row))
+    with console.capture() as captured:
+        console.print(drawn)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()), flush=True)
+
+
+def _is_terminal(stream: object) -> bool:
+    isatty = getattr(stream, "isatty", None)
+    return bool(isatty is not None and isatty())
+
+
+def _figure(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Path):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -1,0 +1,26 @@
+"""Figures as a table for people."""
+
+from seqimg.cli.output import Table
+from seqimg.training.evaluation import Evaluation
+
+__all__ = ["figures_table"]
+
+
+def figures_table(evaluation: Evaluation) -> Table:
+    """Lay out an evaluation: a row for the model and each baseline, of each sequence and of all together.
+
+    Example:
+        >>> figures = {"model": {"mse": 0.5}, "copy_last": {"mse": 1.0}}
+        >>> figures_table(Evaluation(2, figures, {"a.mp4": figures})).rows[0]
+        ['a.mp4', 'model', '0.5']
+    """
+    groups = dict(evaluation.sequences)
+    if len(groups) != 1:
+        groups["all"] = evaluation.overall
+    metrics = list(next(iter(evaluation.overall.values())))
+    rows = [
+        [path, name, *(f"{figures[metric]:.5g}" for metric in metrics)]
+        for path, answers in groups.items()
+        for name, figures in answers.items()
+    ]
+    return Table(["sequence", "answer", *metrics], rows)

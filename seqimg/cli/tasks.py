@@ -1,0 +1,126 @@
+"""The commands every task gets: `seqimg TASK train | run | eval`, generated from its specs."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from seqimg.cli.fields import with_flags
+from seqimg.config import Config, TaskConfig
+from seqimg.plugins import TaskSpec, resolve
+
+__all__ = ["task_app"]
+
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(help="More sequences, after those named with --data.", show_default=False),
+]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        metavar="PATH…",
+        help="Sequences: video files, frame folders, arrays; or demo:NAME.",
+        show_default=False,
+    ),
+]
+Model = Annotated[Path, typer.Option("--model", metavar="DIR", help="Model folder.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where to compute.")]
+
+
+def task_app(spec: TaskSpec) -> typer.Typer:
+    """Build the command group of a task; imports its configuration, no torch."""
+    config: type[TaskConfig] = resolve(spec.config)
+    options: type[Config] = resolve(spec.run_options)
+    app = typer.Typer(name=spec.name, help=spec.summary, no_args_is_help=True)
+    app.command("train")(with_flags(_train(spec, config), config, hidden=("data",)))
+    app.command("run")(with_flags(_run(spec, options), options, panel="Options of this task"))
+    app.command("eval")(_eval(spec))
+    return app
+
+
+def _train(spec: TaskSpec, config: type[TaskConfig]) -> Any:
+    def train(
+        paths: Paths = None,
+        data: Data = None,
+        file: Annotated[
+            Path | None,
+            typer.Option("--config", metavar="FILE", help="TOML file with values for the fields below."),
+        ] = None,
+        folder: Annotated[
+            Path | None, typer.Option("-o", "--output", metavar="DIR", help="Run folder [runs/TASK/DATE-N].")
+        ] = None,
+        *,
+        flags: dict[str, object],
+    ) -> None:
+        """Train a model and write a run folder."""
+        from seqimg.cli.train import train as work
+        from seqimg.config import resolve_config
+
+        named = [*(data or []), *(paths or [])]
+        if named:
+            flags["data"] = tuple(named)
+        work(spec, resolve_config(config, spec.name, file=file, flags=flags), folder)
+
+    return train
+
+
+def _run(spec: TaskSpec, options_class: type[Config]) -> Any:
+    def run(
+        source: Annotated[
+            str, typer.Argument(help="Sequence: video file, frame folder or array.", show_default=False)
+        ],
+        model: Model,
+        out: Annotated[
+            Path | None,
+            typer.Option("-o", "--output", metavar="OUT", help="What to write [SOURCE.TASK.mp4 here]."),
+        ] = None,
+        overwrite: Overwrite = False,
+        device: Device = "auto",
+        *,
+        flags: dict[str, object],
+    ) -> None:
+        """Apply a trained model to a sequence and write the result."""
+        from seqimg.cli.run import run as work
+        from seqimg.config import check_flags
+
+        work(
+            spec,
+            source,
+            model,
+            check_flags(options_class, flags),
+            out=out,
+            overwrite=overwrite,
+            device=device,
+        )
+
+    return run
+
+
+def _eval(spec: TaskSpec) -> Any:
+    def evaluate(
+        model: Model,
+        paths: Paths = None,
+        data: Data = None,
+        part: Annotated[
+            Literal["all", "train", "val", "test"],
+            typer.Option("--part", help="Share of each sequence, split as in training."),
+        ] = "all",
+        out: Annotated[
+            Path | None,
+            typer.Option("-o", "--output", metavar="FILE.json", help="Write the figures there too."),
+        ] = None,
+        overwrite: Overwrite = False,
+        batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Most clips at once.")] = 8,
+        device: Device = "auto",
+    ) -> None:
+        """Measure a trained model beside its baselines."""
+        from seqimg.cli.evaluate import evaluate as work
+
+        named = [*(data or []), *(paths or [])]
+        work(
+            spec, model, named, part=part, out=out, overwrite=overwrite, batch_size=batch_size, device=device
+        )
+
+    return evaluate

@@ -1,0 +1,95 @@
+"""`seqimg TASK train`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from seqimg.cli.machine import chosen_device, device_sentence
+from seqimg.cli.output import Bar, output
+from seqimg.cli.tables import figures_table
+from seqimg.config import Resolved, TaskConfig, to_toml
+from seqimg.plugins import TaskSpec
+from seqimg.plugins.manager import plugin_host
+from seqimg.task import Task
+from seqimg.training.evaluation import Evaluation, evaluate, examples
+from seqimg.training.fit import Fitted, TrainingInterrupted, fit
+from seqimg.training.loop import StepReport
+from seqimg.training.report import write_report
+from seqimg.training.runs import Run
+from seqimg.training.summary import run_report, save_strip
+
+__all__ = ["show_progress", "train"]
+
+_RUNS = Path("runs")
+_PICTURED = 4
+
+
+def train(spec: TaskSpec, resolved: Resolved[TaskConfig], folder: Path | None) -> None:
+    """Train, and write the run folder.
+
+    Args:
+        spec: The task.
+        resolved: Its configuration.
+        folder: The run folder, None for the next free one under `runs/`.
+
+    Raises:
+        TrainingInterrupted: Ctrl-C was pressed; a checkpoint has been written.
+    """
+    config, say = resolved.config, output().say
+    device = chosen_device(config.device)
+    task: Task[Any, Any, Any] = plugin_host().tasks.load(spec.name)(config)
+    data = task.datasets()
+    for reading in data.readings:
+        say(reading)
+    say(device_sentence(device, config.device))
+    task = task.with_config(channels=config.channels or data.channels)
+    run = Run(folder) if folder is not None else Run.new(spec.name, _RUNS)
+    (run.folder / "config.toml").write_text(to_toml(spec.name, resolved), encoding="utf-8")
+    say(f"Training on {len(data.train):,} clips for up to {config.steps:,} steps into {run.folder}")
+    try:
+        with output().progress("Training", total=config.steps) as bar:
+            fitted = fit(task, data, run, show_progress(bar))
+    except TrainingInterrupted as stopped:
+        say(f"Stopped at step {stopped.step}; the model so far is in {stopped.checkpoint}")
+        raise
+    finally:
+        run.close()
+    chosen = data.val if len(data.val) else data.train
+    what = "validation clips" if len(data.val) else "training clips"
+    evaluation = evaluate(task, fitted.model, chosen, batch_size=config.batch_size)
+    _write_report(run, task, fitted, evaluation, what, examples(task, fitted.model, chosen, _PICTURED))
+    result = {"run": str(run.folder), "model": str(run.model), what.replace(" ", "_"): evaluation.overall}
+    output().data(result, figures_table(evaluation))
+    say(f"Saved {run.folder / 'report.html'}")
+    output().hint(f"seqimg {spec.name} eval --model {run.model} --data {' '.join(config.data)} --part test")
+
+
+def show_progress(bar: Bar) -> Callable[[StepReport], None]:
+    """Return an observer that moves the bar, and says a line at every validation where there is no bar."""
+
+    def show(report: StepReport) -> None:
+        data = f"{report.data_share:.0%}"
+        bar.advance(loss=report.loss, speed=f"{report.frames_per_second:.0f} frames/s", waiting=data)
+        if report.validation is not None:
+            figures = ", ".join(f"{name} {value:.4g}" for name, value in report.validation.items())
+            output().say(
+                f"step {report.step}/{report.steps}: loss {report.loss:.4g}, validation {figures}, "
+                f"{report.frames_per_second:.0f} frames/s, {data} of the time waiting for data"
+            )
+
+    return show
+
+
+def _write_report(
+    run: Run, task: Task[Any, Any, Any], fitted: Fitted, evaluation: Evaluation, what: str, cases: list[Any]
+) -> None:
+    pictures = []
+    for number, case in enumerate(cases, start=1):
+        (run.folder / "samples").mkdir(exist_ok=True)
+        path = run.folder / "samples" / f"{number}.png"
+        save_strip(case, path)
+        pictures.append((case.name, "Context, truth, prediction and error.", path))
+    facts = {name: str(value) for name, value in task.config.model_dump().items()}
+    title = f"seqimg {task.name}: {run.folder}"
+    report = run_report(title, fitted.trained, evaluation, what=what, pictures=pictures, facts=facts)
+    write_report(run.folder / "report.html", report)

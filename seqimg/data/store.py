@@ -1,0 +1,101 @@
+"""A sequence decoded once to the model's working size, for random access in constant memory."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqimg.data.pixels import resize, to_tensor, working_size
+from seqimg.errors import SeqimgError
+from seqimg.sequences import open_sequence
+from seqimg.sequences.base import Sequence, SequenceInfo
+
+__all__ = ["FrameStore"]
+
+
+class FrameStore:
+    """The frames of one sequence at working size, in an unnamed temporary file.
+
+    8-bit sources stay 8-bit, others become float32 scaled to [0, 1]. The file has no name on the
+    disk, so nothing is left behind however the process ends.
+
+    Args:
+        path: Where the frames came from.
+        info: What the sequence said of itself.
+        pixels: `[T, H, W, C]` uint8 or float32.
+    """
+
+    def __init__(self, path: str, info: SequenceInfo, pixels: NDArray[np.generic]) -> None:
+        self.path, self.info, self.pixels = path, info, pixels
+
+    @classmethod
+    def read(cls, path: str, longer_side: int) -> Self:
+        """Decode all of `path` with frames whose longer side is at most `longer_side` pixels.
+
+        Raises:
+            SequenceError: The sequence cannot be read or is damaged.
+            SeqimgError: The temporary folder has no room for the frames.
+        """
+        with open_sequence(path) as sequence:
+            size = working_size(sequence.info.height, sequence.info.width, longer_side)
+            return cls(path, sequence.info, _decode(sequence, size))
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def height(self) -> int:
+        """Height at working size, in pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def width(self) -> int:
+        """Width at working size, in pixels."""
+        return int(self.pixels.shape[2])
+
+    @property
+    def channels(self) -> int:
+        """Channels of the frames."""
+        return int(self.pixels.shape[3])
+
+    def frames(self, first: int, count: int, box: tuple[slice, slice]) -> Tensor:
+        """Return `count` frames from `first`, cut to `box` (rows, columns): `[T, C, h, w]` in [0, 1]."""
+        pixels = self.pixels[first : first + count, box[0], box[1]]
+        scale = 1 / 255 if pixels.dtype == np.uint8 else 1.0
+        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))).float() * scale
+
+
+def _decode(sequence: Sequence, size: tuple[int, int]) -> NDArray[np.generic]:
+    info = sequence.info
+    dtype = np.dtype(np.uint8 if info.dtype == "uint8" else np.float32)
+    shape = (*size, info.channels)
+    _check_room(info, int(np.prod(shape)) * dtype.itemsize)
+    file = tempfile.TemporaryFile(prefix="seqimg-")  # noqa: SIM115 - the memory map keeps it open
+    count = 0
+    for frame in sequence:
+        scaled = resize(to_tensor(frame, info.value_range)[None], size)[0].permute(1, 2, 0)
+        stored = (scaled * 255).round().clamp(0, 255) if dtype == np.uint8 else scaled
+        file.write(np.ascontiguousarray(stored.numpy().astype(dtype)).tobytes())
+        count += 1
+    file.flush()
+    pixels: NDArray[np.generic] = np.memmap(file, dtype=dtype, mode="r", shape=(count, *shape))
+    return pixels
+
+
+def _check_room(info: SequenceInfo, frame_bytes: int) -> None:
+    folder = Path(tempfile.gettempdir())
+    needed, free = frame_bytes * (info.frame_count or 0), shutil.disk_usage(folder).free
+    if needed > free:
+        raise SeqimgError(
+            f"{info.path} needs {needed / 1e9:.1f} GB of temporary space, {folder} has {free / 1e9:.1f} GB",
+            why="training reads frames in random order, so they are decoded once to disk",
+            hint="a smaller --size, or TMPDIR=/somewhere/larger"
+            if os.name == "posix"
+            else "a smaller --size",
+        )

@@ -1,0 +1,5 @@
+"""How cells are computed: kernels, and the choice between them."""
+
+from seqimg.kernels.select import CallSignature, Candidate, explain, select, use_kernel
+
+__all__ = ["CallSignature", "Candidate", "explain", "select", "use_kernel"]

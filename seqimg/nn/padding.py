@@ -1,0 +1,31 @@
+"""Any picture size through strided networks: pad before, crop after."""
+
+from torch import Tensor
+from torch.nn.functional import pad
+
+__all__ = ["crop_to", "pad_to_multiple"]
+
+
+def pad_to_multiple(frames: Tensor, multiple: int) -> Tensor:
+    """Repeat the right and lower edges until height and width are multiples of `multiple`.
+
+    Args:
+        frames: `[N, C, H, W]`.
+        multiple: At least 1.
+
+    Returns:
+        `[N, C, H', W']`, the same tensor if nothing is missing.
+
+    Example:
+        >>> import torch
+        >>> pad_to_multiple(torch.zeros(1, 3, 5, 8), 4).shape
+        torch.Size([1, 3, 8, 8])
+    """
+    height, width = frames.shape[-2:]
+    lower, right = -height % multiple, -width % multiple
+    return pad(frames, (0, right, 0, lower), mode="replicate") if lower or right else frames
+
+
+def crop_to(frames: Tensor, size: tuple[int, int]) -> Tensor:
+    """Keep the upper left `size` (height, width) of `[…, H, W]`: the inverse of `pad_to_multiple`."""
+    return frames[..., : size[0], : size[1]]

@@ -1,0 +1,29 @@
+"""The plugin machinery, free of torch: specs, hooks, discovery and registries."""
+
+from seqimg.plugins.hookspecs import hookimpl
+from seqimg.plugins.specs import (
+    API_VERSION,
+    CellSpec,
+    CheckResult,
+    CheckSpec,
+    CommandSpec,
+    DatasetSpec,
+    FormatSpec,
+    KernelSpec,
+    TaskSpec,
+    resolve,
+)
+
+__all__ = [
+    "API_VERSION",
+    "CellSpec",
+    "CheckResult",
+    "CheckSpec",
+    "CommandSpec",
+    "DatasetSpec",
+    "FormatSpec",
+    "KernelSpec",
+    "TaskSpec",
+    "hookimpl",
+    "resolve",
+]

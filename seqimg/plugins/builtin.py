@@ -1,0 +1,78 @@
+"""What seqimg itself brings, registered exactly as a third party's plugin would be."""
+
+from collections.abc import Iterable
+
+from seqimg.plugins.builtin_formats import FORMATS
+from seqimg.plugins.hookspecs import hookimpl
+from seqimg.plugins.specs import (
+    API_VERSION,
+    CellSpec,
+    CommandSpec,
+    DatasetSpec,
+    FormatSpec,
+    KernelSpec,
+)
+
+__all__ = ["SEQIMG_API"]
+
+SEQIMG_API = API_VERSION
+
+
+@hookimpl
+def seqimg_cells() -> Iterable[CellSpec]:
+    """Return the cells of [seqimg.cells][]."""
+    return [
+        CellSpec(
+            name="conv_gru",
+            summary="Convolutional gated recurrent unit.",
+            cell="seqimg.cells.conv_gru:ConvGRUCell",
+        )
+    ]
+
+
+@hookimpl
+def seqimg_kernels() -> Iterable[KernelSpec]:
+    """Return the kernels of [seqimg.kernels][]."""
+    return [
+        KernelSpec(
+            name="reference",
+            summary="The cell's own equations in plain torch.",
+            op="*.sequence",
+            kernel="seqimg.kernels.reference:sequence",
+        )
+    ]
+
+
+@hookimpl
+def seqimg_datasets() -> Iterable[DatasetSpec]:
+    """Return the generated data sets of [seqimg.data][]."""
+    return [
+        DatasetSpec(
+            name="pans",
+            summary="Camera pans, zooms and rotations across photographs.",
+            dataset="seqimg.data.synthetic:pans",
+        ),
+        DatasetSpec(
+            name="moving-digits",
+            summary="Digits that bounce inside a square.",
+            dataset="seqimg.data.synthetic:moving_digits",
+        ),
+    ]
+
+
+@hookimpl
+def seqimg_formats() -> Iterable[FormatSpec]:
+    """Return the file formats of [seqimg.sequences][]."""
+    return FORMATS
+
+
+@hookimpl
+def seqimg_commands() -> Iterable[CommandSpec]:
+    """Return the commands that belong to no task."""
+    return [
+        CommandSpec(
+            name="demo",
+            summary="Train a small forecaster and watch it predict; needs no data.",
+            app="seqimg.cli.demo:app",
+        )
+    ]

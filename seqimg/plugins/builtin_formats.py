@@ -1,0 +1,56 @@
+"""The file formats of [seqimg.sequences][], as names only: nothing of it is imported here."""
+
+from seqimg.plugins.specs import FormatSpec
+
+__all__ = ["FORMATS"]
+
+FORMATS: tuple[FormatSpec, ...] = (
+    FormatSpec(
+        name="mp4",
+        summary="Video: MP4, QuickTime or Matroska; written as H.264 that plays in a browser.",
+        suffixes=(".mp4", ".m4v", ".mov", ".mkv"),
+        reader="seqimg.sequences.video:VideoSequence",
+        writer="seqimg.sequences.video_write:VideoWriter",
+    ),
+    FormatSpec(
+        name="webm",
+        summary="Video: WebM; written as VP9.",
+        suffixes=(".webm",),
+        reader="seqimg.sequences.video:VideoSequence",
+        writer="seqimg.sequences.video_write:VideoWriter",
+    ),
+    FormatSpec(
+        name="video",
+        summary="Video in a container that is read only.",
+        suffixes=(".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".flv", ".ogv", ".wmv", ".3gp", ".y4m"),
+        reader="seqimg.sequences.video:VideoSequence",
+    ),
+    FormatSpec(
+        name="gif",
+        summary="Animated GIF: 256 colours a frame, at most 50 frames/s.",
+        suffixes=(".gif",),
+        reader="seqimg.sequences.video:VideoSequence",
+        writer="seqimg.sequences.gif:GifWriter",
+    ),
+    FormatSpec(
+        name="frames",
+        summary="Folder of numbered pictures: PNG, JPEG, TIFF, WebP or BMP; written as PNG.",
+        suffixes=("",),
+        reader="seqimg.sequences.frames:FrameFolder",
+        writer="seqimg.sequences.frames_write:PngFolderWriter",
+    ),
+    FormatSpec(
+        name="npy",
+        summary="NumPy stack of frames.",
+        suffixes=(".npy",),
+        reader="seqimg.sequences.arrays:ArraySequence",
+        writer="seqimg.sequences.arrays_write:ArrayWriter",
+    ),
+    FormatSpec(
+        name="npz",
+        summary="NumPy archive that holds one stack of frames.",
+        suffixes=(".npz",),
+        reader="seqimg.sequences.arrays:ArraySequence",
+    ),
+)
+"""Suffixes decide which format reads or writes a file; `""` stands for a folder."""

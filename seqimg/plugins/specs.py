@@ -1,0 +1,207 @@
+"""What plugins return: frozen descriptions, with code named as `"module:attribute"`.
+
+A plugin's root module stays light because a spec holds the *name* of the code; the
+module is imported on first use.
+"""
+
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+from seqimg.errors import UnavailableError
+
+__all__ = [
+    "API_VERSION",
+    "CellSpec",
+    "CheckSpec",
+    "CommandSpec",
+    "DatasetSpec",
+    "FormatSpec",
+    "KernelSpec",
+    "Spec",
+    "TaskSpec",
+    "resolve",
+]
+
+API_VERSION = 1
+"""The plugin contract's number. A plugin's root module declares it as `SEQIMG_API = 1`."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+def resolve(target: str) -> Any:
+    """Import and return what `"module:attribute"` names.
+
+    Raises:
+        UnavailableError: The module does not import, or has no such attribute.
+
+    Example:
+        >>> resolve("seqimg.errors:SeqimgError").__name__
+        'SeqimgError'
+    """
+    module_name, _, path = target.partition(":")
+    try:
+        found: Any = import_module(module_name)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise UnavailableError(
+            f"cannot load {target}", why=f"{type(error).__name__}: {error}", hint="seqimg doctor"
+        ) from error
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """The part every spec has in common.
+
+    Attributes:
+        name: How users call it: lower case, starting with a letter.
+        summary: One line for listings and help.
+    """
+
+    name: str
+    summary: str
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and _NAME.fullmatch(self.name)):
+            raise ValueError(f"name {self.name!r}: use lower case letters, digits and . _ -")
+        if not (isinstance(self.summary, str) and self.summary.strip() and "\n" not in self.summary):
+            raise ValueError(f"summary of {self.name!r}: give one line")
+
+    def _check_targets(self, *fields: str) -> None:
+        for field in fields:
+            value = getattr(self, field)
+            if not (isinstance(value, str) and _TARGET.fullmatch(value)):
+                raise ValueError(f"{field} of {self.name!r} is {value!r}: write 'module:attribute'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellSpec(Spec):
+    """A recurrent cell: `cell` names a class that follows [seqimg.cells.Cell][]."""
+
+    cell: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_targets("cell")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelSpec(Spec):
+    """One way to compute an op.
+
+    Attributes:
+        op: What it computes: the cell's name, a dot and `sequence`, for example `"conv_gru.sequence"`;
+            `"*.sequence"` serves every cell.
+        kernel: The callable, as `"module:attribute"`.
+        devices: Device types it runs on, `("*",)` for any.
+        dtypes: dtype names it accepts (`"float32"`, …), `("*",)` for any floating type.
+        refuse: Optional `"module:attribute"` of a function `(CallSignature) -> list[str]` that
+            returns every reason why this kernel cannot serve the call; empty means it can.
+        priority: Among usable kernels the highest is taken.
+        status: Only `"stable"` kernels are taken automatically; `"experimental"` ones on request;
+            `"broken"` ones never.
+    """
+
+    op: str
+    kernel: str
+    devices: tuple[str, ...] = ("*",)
+    dtypes: tuple[str, ...] = ("*",)
+    refuse: str | None = None
+    priority: int = 0
+    status: Literal["stable", "experimental", "broken"] = "stable"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_targets("kernel", *(["refuse"] if self.refuse is not None else []))
+        if self.status not in ("stable", "experimental", "broken"):
+            raise ValueError(f"status of {self.name!r} is {self.status!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec(Spec):
+    """A task: `task` names a [seqimg.task.Task][] class, `config` its pydantic configuration.
+
+    `run_options` names the pydantic class whose fields are the extra flags of `seqimg TASK run`.
+    The configuration modules import no torch, so that help stays quick.
+    """
+
+    task: str
+    config: str
+    run_options: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_targets("task", "config", "run_options")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec(Spec):
+    """A generated data set: `dataset` names a [seqimg.data.Generator][] function."""
+
+    dataset: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_targets("dataset")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormatSpec(Spec):
+    """A file format of sequences.
+
+    Attributes:
+        suffixes: Lower-case file name endings with the dot, `("",)` for a folder.
+        reader: `"module:attribute"` of a callable `(path, **options) -> Sequence`, or None.
+        writer: `"module:attribute"` of a callable `(path, info) -> SequenceWriter`, or None.
+    """
+
+    suffixes: tuple[str, ...]
+    reader: str | None = None
+    writer: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_targets(*(f for f in ("reader", "writer") if getattr(self, f) is not None))
+        if self.reader is None and self.writer is None:
+            raise ValueError(f"format {self.name!r} has neither reader nor writer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec(Spec):
+    """A command group or command of the CLI: `app` names a `typer.Typer`."""
+
+    app: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_targets("app")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckSpec(Spec):
+    """A line of `seqimg doctor`: `check` names a function returning a [seqimg.plugins.CheckResult][]."""
+
+    check: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_targets("check")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What one check of `seqimg doctor` found.
+
+    Attributes:
+        state: `"ok"`, `"warn"` (works, but less well) or `"fail"`.
+        detail: What was found, in one line.
+        fix: What to do about it, if anything.
+    """
+
+    state: Literal["ok", "warn", "fail"]
+    detail: str
+    fix: str | None = None

@@ -1,0 +1,145 @@
+"""Writing files and folders that are either whole or absent.
+
+Everything seqimg publishes is written to a hidden temporary sibling, flushed to the disk and
+renamed into place; a crash leaves at most a temporary, never half a result under the final name.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from seqimg.errors import SeqimgError
+
+__all__ = ["check_writable", "publish_file", "publish_folder", "write_json"]
+
+
+def check_writable(path: Path, *, overwrite: bool = False) -> None:
+    """Refuse, before any work is done, a target that cannot be written.
+
+    Raises:
+        SeqimgError: The target exists and `overwrite` is off, or its folder cannot be written.
+    """
+    if path.exists() and not overwrite:
+        raise SeqimgError(
+            f"{path} exists already",
+            why="nothing is overwritten unasked",
+            hint="add --overwrite, or choose another -o",
+        )
+    with _explained(path):
+        probe, name = tempfile.mkstemp(prefix=".seqimg-", dir=_existing_parent(path.absolute().parent))
+        os.close(probe)
+        os.unlink(name)
+
+
+@contextmanager
+def publish_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a temporary path with `path`'s suffix; on success sync it and rename it to `path`.
+
+    Raises:
+        SeqimgError: The target cannot be written, or the disk is full. Nothing is left behind.
+
+    Example:
+        >>> with publish_file(Path(tmp) / "a.txt") as temporary:
+        ...     _ = temporary.write_text("whole")
+        >>> (Path(tmp) / "a.txt").read_text()
+        'whole'
+    """
+    check_writable(path, overwrite=overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".seqimg-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        with _explained(path):
+            yield temporary
+            _sync(temporary)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+            _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def publish_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a temporary folder; on success sync all in it and rename it to `path`.
+
+    An existing folder is moved aside first and removed only after the new one is in place.
+
+    Raises:
+        SeqimgError: The target cannot be written, or the disk is full. Nothing is left behind.
+    """
+    check_writable(path, overwrite=overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".seqimg-", dir=path.parent))
+    aside = temporary.with_name(temporary.name + ".old")
+    try:
+        with _explained(path):
+            yield temporary
+            for item in sorted(temporary.rglob("*"), reverse=True):
+                _sync(item)
+            _sync(temporary)
+            os.chmod(temporary, 0o777 & ~_umask())
+            if path.exists():
+                os.replace(path, aside)
+            os.replace(temporary, path)
+            _sync(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if aside.exists() and not path.exists():
+            os.replace(aside, path)
+        _remove(aside)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented, sorted JSON; NaN and infinities are refused.
+
+    Raises:
+        ValueError: The value holds NaN or infinity.
+    """
+    path.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        free = shutil.disk_usage(_existing_parent(path)).free / 1e6
+        reason = error.strerror or str(error)
+        raise SeqimgError(
+            f"cannot write {path}",
+            why=f"{reason} ({free:,.0f} MB free there)",
+            hint="choose another place with -o",
+        ) from error
+
+
+def _existing_parent(path: Path) -> Path:
+    return next(parent for parent in [path, *path.absolute().parents] if parent.exists())
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

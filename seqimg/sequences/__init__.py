@@ -1,0 +1,55 @@
+"""Sequences in and out: video files, frame folders, animated GIF and array stacks.
+
+[open_sequence][seqimg.sequences.open_sequence] reads lazily, [save_sequence][seqimg.sequences.save_sequence]
+writes as it goes, both in constant memory. Nothing heavy is imported until a name is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqimg.sequences.base import (
+        ASSUMED_FPS,
+        Damage,
+        Sequence,
+        SequenceError,
+        SequenceInfo,
+        SequenceWriter,
+        TimedFrame,
+    )
+    from seqimg.sequences.open import open_sequence
+    from seqimg.sequences.publishing import SavedSequence
+    from seqimg.sequences.save import open_writer, save_sequence
+
+__all__ = [
+    "ASSUMED_FPS",
+    "Damage",
+    "SavedSequence",
+    "Sequence",
+    "SequenceError",
+    "SequenceInfo",
+    "SequenceWriter",
+    "TimedFrame",
+    "open_sequence",
+    "open_writer",
+    "save_sequence",
+]
+
+_HOMES = {
+    "open_sequence": "seqimg.sequences.open",
+    "SavedSequence": "seqimg.sequences.publishing",
+    "open_writer": "seqimg.sequences.save",
+    "save_sequence": "seqimg.sequences.save",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES.get(name, "seqimg.sequences.base")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

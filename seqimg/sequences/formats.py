@@ -1,0 +1,36 @@
+"""Which format a path is of, by its suffix."""
+
+from typing import Literal
+
+from seqimg.plugins.manager import plugin_host
+from seqimg.plugins.specs import FormatSpec
+
+__all__ = ["by_suffix", "for_folder", "suffixes"]
+
+Part = Literal["reader", "writer"]
+
+
+def by_suffix(name: str, part: Part) -> FormatSpec | None:
+    """Return the format with a reader or writer whose suffix ends the file name, the longest if several.
+
+    Example:
+        >>> by_suffix("Clip.MP4", "writer").name, by_suffix("clip.avi", "writer")
+        ('mp4', None)
+    """
+    endings = {suffix: spec for spec in _with(part) for suffix in spec.suffixes if suffix}
+    fitting = [suffix for suffix in endings if name.lower().endswith(suffix)]
+    return endings[max(fitting, key=len)] if fitting else None
+
+
+def for_folder(part: Part) -> FormatSpec | None:
+    """Return the format of folders."""
+    return next((spec for spec in _with(part) if "" in spec.suffixes), None)
+
+
+def suffixes(part: Part) -> list[str]:
+    """Return every suffix that can be read or written, sorted."""
+    return sorted({suffix for spec in _with(part) for suffix in spec.suffixes if suffix})
+
+
+def _with(part: Part) -> list[FormatSpec]:
+    return [spec for spec in plugin_host().formats.values() if getattr(spec, part) is not None]

@@ -1,0 +1,131 @@
+"""`open_sequence`: find the reader, say what is wrong with a path."""
+
+import inspect
+import os
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any, get_args
+
+from seqimg.errors import UsageError, did_you_mean
+from seqimg.plugins.manager import plugin_host
+from seqimg.sequences.base import IMAGE_SUFFIXES, Gaps, OnError, Sequence, SequenceError
+from seqimg.sequences.formats import by_suffix, for_folder, suffixes
+from seqimg.sequences.sniff import sniff
+
+__all__ = ["open_sequence"]
+
+
+def open_sequence(
+    source: str | os.PathLike[str],
+    *,
+    on_error: OnError = "error",
+    gaps: Gaps = "error",
+    axes: str | None = None,
+    value_range: tuple[float, float] | None = None,
+) -> Sequence:
+    """Open a video file, a GIF, a folder of pictures or an array stack, to be read frame by frame.
+
+    Args:
+        source: A local path. A folder is read as frames, a file by its suffix or else its first bytes.
+        on_error: What to do about damage: `"error"`, `"skip"` what is damaged, or `"truncate"` before it.
+        gaps: For folders, what to do about missing numbers: `"error"`, `"skip"` them, or `"hold"` the
+            frame before.
+        axes: For array stacks, what each axis is, for example `"THWC"`; told from the shape if possible.
+        value_range: For array stacks and folders, the values that mean black and white.
+
+    Returns:
+        The sequence; `info.sentence()` says what was understood.
+
+    Raises:
+        SequenceError: The source is missing, empty, damaged or of no known format.
+        UsageError: An option is wrong, or means nothing for this format.
+
+    Example:
+        >>> import numpy as np
+        >>> path = Path(tmp) / "stack.npy"
+        >>> np.save(path, np.zeros((5, 48, 64), np.uint16))
+        >>> with open_sequence(path) as sequence:
+        ...     sequence.info.frame_count, sequence.info.dtype
+        (5, 'uint16')
+    """
+    _check_choice("on_error", on_error, get_args(OnError))
+    _check_choice("gaps", gaps, get_args(Gaps))
+    path = Path(source)
+    name = _format_of(path, os.fspath(source))
+    reader: Callable[..., Sequence] = plugin_host().formats.load(name, "reader")
+    chosen: dict[str, Any] = {"on_error": on_error, "gaps": gaps, "axes": axes, "value_range": value_range}
+    # Only what was asked for is handed on: a format need not know every option.
+    asked = {option: value for option, value in chosen.items() if value not in ("error", None)}
+    _check_understood(reader, asked, path, name)
+    return reader(path, **asked)
+
+
+def _format_of(path: Path, source: str) -> str:
+    """Return the name of the format that reads `path`."""
+    if "://" in source:
+        raise UsageError(f"cannot read {source}", why="only local files are read", hint="download it first")
+    if not path.exists():
+        raise _missing(path)
+    if not (path.is_dir() or path.is_file()):
+        raise SequenceError(f"cannot read {path}", why="it is neither a file nor a folder")
+    spec = for_folder("reader") if path.is_dir() else by_suffix(path.name, "reader")
+    if spec is not None:
+        return spec.name
+    try:
+        content = sniff(path)
+    except OSError as error:
+        raise SequenceError(f"cannot read {path}", why=error.strerror) from error
+    if content is None:
+        raise _unknown(path)
+    return content
+
+
+def _missing(path: Path) -> SequenceError:
+    near = None
+    if path.parent.is_dir() and os.access(path.parent, os.R_OK):
+        near = did_you_mean(path.name, (item.name for item in islice(path.parent.iterdir(), 10_000)))
+    return SequenceError(
+        f"{path} does not exist",
+        why=f"did you mean {path.with_name(near)}?" if near else None,
+        hint=None if near else "check the path",
+    )
+
+
+def _unknown(path: Path) -> SequenceError:
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return SequenceError(
+            f"{path} is one picture, no sequence", hint=f"{path.parent}, the folder it is in"
+        )
+    if path.stat().st_size == 0:
+        return SequenceError(f"cannot read {path}", why="the file is empty")
+    known = suffixes("reader")
+    near = did_you_mean(path.suffix.lower(), known)
+    return SequenceError(
+        f"cannot tell what {path} is",
+        why=f"readable are folders of pictures and {', '.join(known)}",
+        hint=f"rename it to {path.with_suffix(near).name}, if that is what it is" if near else None,
+    )
+
+
+def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        near = did_you_mean(value, choices)
+        raise UsageError(
+            f"{option} {value!r} is not a choice" + (f"; did you mean {near!r}?" if near else ""),
+            why=f"choices: {', '.join(choices)}",
+        )
+
+
+def _check_understood(reader: Callable[..., Sequence], asked: Iterable[str], path: Path, name: str) -> None:
+    """Refuse options that the reader has no parameter for, rather than leave them without effect."""
+    parameters = inspect.signature(reader).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    for option in asked:
+        if option not in known:
+            raise UsageError(
+                f"{option} means nothing for {path}",
+                why=f"options for the format {name}: {', '.join(known) or 'none'}",
+            )

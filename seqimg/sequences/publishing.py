@@ -1,0 +1,168 @@
+"""Writing a sequence so that it is whole or absent."""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Self
+
+from seqimg.plugins.manager import plugin_host
+from seqimg.plugins.specs import FormatSpec
+from seqimg.publish import publish_file, publish_folder
+from seqimg.sequences.base import DTYPES, SequenceError, SequenceInfo, SequenceWriter
+from seqimg.sequences.frames_write import check_replaceable
+from seqimg.sequences.limits import check_size, value_range_of
+from seqimg.sequences.pixeltypes import Pixels
+
+__all__ = ["PublishingWriter", "SavedSequence"]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSequence:
+    """What was written.
+
+    Attributes:
+        path: Where it is.
+        frame_count: Number of frames.
+        codec: How they are coded, if that is a choice.
+        notes: What had to be changed or assumed.
+    """
+
+    path: Path
+    frame_count: int
+    codec: str | None
+    notes: tuple[str, ...]
+
+
+class PublishingWriter(SequenceWriter):
+    """Checks frames, hands them to the format's writer, and publishes what that wrote.
+
+    Args:
+        path: The final path.
+        spec: The format.
+        fps: Frames a second, if known.
+        value_range: The values that mean black and white, if not those of the dtype.
+        overwrite: Whether an existing `path` may be replaced.
+
+    Raises:
+        SeqimgError: `path` exists or cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        spec: FormatSpec,
+        *,
+        fps: Fraction | None,
+        value_range: tuple[float, float] | None,
+        overwrite: bool,
+    ) -> None:
+        self._path, self._spec, self._fps, self._value_range = path, spec, fps, value_range
+        self._writer: SequenceWriter | None = None
+        self._count = 0
+        self._kind: tuple[tuple[int, ...], str] = ((), "")
+        self._disk_error: OSError | None = None
+        publish = publish_folder if "" in spec.suffixes else publish_file
+        if overwrite and publish is publish_folder and os.path.lexists(path):
+            check_replaceable(path)
+        self._publication = ExitStack()
+        self._temporary = self._publication.enter_context(publish(path, overwrite=overwrite))
+
+    @property
+    def saved(self) -> SavedSequence:
+        """What was written, once it is."""
+        return SavedSequence(self._path, self._count, self.codec, self.notes)
+
+    def write(self, frame: Pixels) -> None:
+        """Append one frame, `[H, W, C]` or `[H, W]`.
+
+        Raises:
+            SequenceError: It differs from those before, or the format cannot hold it.
+        """
+        pixels = frame[:, :, None] if frame.ndim == 2 else frame
+        try:
+            self._started(pixels).write(pixels)
+        except OSError as error:
+            # Only this one is the target's fault; one that the source of the frames raised is not.
+            self._disk_error = error
+            raise
+        self._count += 1
+
+    def close(self) -> None:
+        """Finish the file and move it to its final name.
+
+        Raises:
+            SequenceError: No frame was written.
+            SeqimgError: The disk is full.
+        """
+        with self._publication:
+            if self._writer is None:
+                raise SequenceError(f"nothing to write to {self._path}", why="there are no frames")
+            try:
+                self._writer.close()
+            except BaseException:
+                self._writer.abort()
+                raise
+            self.codec, self.notes = self._writer.codec, self._writer.notes
+
+    def abort(self) -> None:
+        """Give up and remove what was written."""
+        with suppress(_AbandonedError), self._publication:
+            if self._writer is not None:
+                self._writer.abort()
+            raise self._disk_error or _AbandonedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self.close()
+        else:
+            self.abort()
+
+    def _started(self, frame: Pixels) -> SequenceWriter:
+        """Return the format's writer, opened by the first frame; check that all are alike."""
+        kind = (frame.shape, str(frame.dtype))
+        if self._writer is not None:
+            if kind != self._kind:
+                raise SequenceError(
+                    f"frame {self._count} for {self._path} differs from those before it",
+                    why=f"it is {_shown(kind)}; they are {_shown(self._kind)}",
+                )
+            return self._writer
+        _check_frame(frame, self._path)
+        info = SequenceInfo(
+            path=str(self._path),
+            format=self._spec.name,
+            height=frame.shape[0],
+            width=frame.shape[1],
+            channels=frame.shape[2],
+            dtype=str(frame.dtype),
+            value_range=self._value_range or value_range_of(str(frame.dtype)),
+            fps=self._fps,
+        )
+        make: Callable[[Path, SequenceInfo], SequenceWriter]
+        make = plugin_host().formats.load(self._spec.name, "writer")
+        self._writer, self._kind = make(self._temporary, info), kind
+        return self._writer
+
+
+class _AbandonedError(Exception):
+    """Ends a publication that is not to happen."""
+
+
+def _check_frame(frame: Pixels, path: Path) -> None:
+    if frame.ndim != 3 or str(frame.dtype) not in DTYPES:
+        raise SequenceError(
+            f"cannot write such frames to {path}",
+            why=f"the first is {_shown((frame.shape, str(frame.dtype)))}; [H, W, C] of {', '.join(DTYPES)} are needed",
+        )
+    check_size(path, *frame.shape)
+
+
+def _shown(kind: tuple[tuple[int, ...], str]) -> str:
+    shape, dtype = kind
+    return f"{list(shape)} {dtype}"

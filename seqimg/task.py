@@ -1,0 +1,130 @@
+"""The task contract: what a plugin must say so that the core can train, evaluate, run and share it.
+
+The core owns the loop, the commands, the files and the report; the task owns the meaning: its
+configuration, model, data, loss, figures, baselines, and what an answer looks like.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seqimg.config import Config, TaskConfig
+from seqimg.data import Batch, Datasets, Part
+
+if TYPE_CHECKING:
+    from torchmetrics import MetricCollection
+
+    from seqimg.streaming import Stream
+
+__all__ = ["Baseline", "Example", "Frame", "Losses", "Task"]
+
+C = TypeVar("C", bound=TaskConfig)
+R = TypeVar("R", bound=Config)
+Answer = TypeVar("Answer")
+
+Frame = NDArray[np.generic]
+"""One picture `[H, W, C]` in its source's dtype."""
+
+Baseline = Callable[[Batch], Tensor]
+"""A trivial answer: from a batch to outputs of the same shape as the model's."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """A loss and the named parts that make it up, each a scalar tensor."""
+
+    total: Tensor
+    parts: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One case for people to look at: what went in, what was right, what the model said.
+
+    All are `[T, H, W, C]` float32 in [0, 1].
+    """
+
+    name: str
+    context: NDArray[np.float32]
+    truth: NDArray[np.float32]
+    answer: NDArray[np.float32]
+
+
+class Task(ABC, Generic[C, R, Answer]):
+    """How frames become an answer.
+
+    Args:
+        config: The task's configuration.
+
+    Attributes:
+        name: What the task's command and table of the configuration are called.
+        Config: The configuration's class; each field is a flag of `seqimg NAME train`.
+        RunOptions: Options of `seqimg NAME run`; each field is a flag.
+    """
+
+    name: ClassVar[str]
+    Config: type[C]
+    RunOptions: type[R]
+
+    def __init__(self, config: C) -> None:
+        self.config = config
+
+    def with_config(self, **changes: object) -> Self:
+        """Return the same task with some configuration values changed."""
+        return type(self)(self.Config(**{**self.config.model_dump(), **changes}))
+
+    @abstractmethod
+    def datasets(self, part: Part = "test") -> Datasets:
+        """Open `config.data`; the test set covers `part` of each sequence."""
+
+    @abstractmethod
+    def build_model(self) -> nn.Module:
+        """Build the untrained model for frames of `config.channels` channels.
+
+        It maps `(frames [B, T, C, H, W], state | None)` to `(outputs, state)`, and gives the same
+        numbers however the frames are split over calls.
+        """
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return the model's outputs for a batch, as training and evaluation see them."""
+        outputs: Tensor = model(batch.frames)[0]
+        return outputs
+
+    @abstractmethod
+    def expected(self, batch: Batch) -> Tensor:
+        """Return what the outputs should have been."""
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, batch: Batch) -> Losses:
+        """Compare outputs with what the batch says is right, for training."""
+
+    @abstractmethod
+    def metrics(self) -> "MetricCollection":
+        """Return fresh metrics whose `update` takes `(outputs, expected)`; lower is better for the first."""
+
+    @abstractmethod
+    def baselines(self) -> Mapping[str, Baseline]:
+        """Return the trivial answers that stand beside the model in every table."""
+
+    @abstractmethod
+    def decode(self, outputs: Tensor) -> Iterable[Answer]:
+        """Turn the outputs for one sequence, `[1, …]`, into what a person reads."""
+
+    @abstractmethod
+    def draw(self, frame: Tensor, answer: Answer) -> Tensor:
+        """Return the picture `[C, H, W]` in [0, 1] that shows an answer about a frame."""
+
+    def pictures(self, stream: "Stream", frames: Iterable[Tensor], options: R) -> Iterator[Tensor]:
+        """Feed frames `[C, H, W]` to a stream one by one and yield the pictures that `run` writes."""
+        for frame in frames:
+            for answer in self.decode(stream.step(frame)):
+                yield self.draw(frame, answer)
+
+    def example(self, outputs: Tensor, batch: Batch, item: int) -> Example | None:
+        """Return one item of a batch as pictures for the report, if the task has any to show."""
+        return None

@@ -1,0 +1,223 @@
+"""Curves as small inline SVG: axes, ticks, a legend, and gaps where a value is missing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import groupby
+from math import ceil, floor, isfinite, log10
+from typing import TypeAlias
+
+__all__ = ["Curve", "curve_svg"]
+
+Point: TypeAlias = tuple[float, float]
+
+_WIDTH, _HEIGHT = 480, 300
+_LEFT, _RIGHT, _BOTTOM = 58, 12, 44
+_LEGEND = 20  # height of a line of the legend
+_FONT = 13
+_LETTER = 6.9  # mean width of a letter, for laying out the legend
+_MOST_POINTS = 600
+_DENSE = 150  # longer series are drawn with a thin pen
+_LARGEST = 1e100  # beyond it the arithmetic of the axes could overflow
+_DASHES = ("", "7 4", "2 3", "9 3 2 3")
+_COLOURS = ("#3b82d6", "#d97f1a", "#229a72", "#a05fcb", "#d1495b", "#7f8c99")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One diagram.
+
+    Attributes:
+        name: Its title.
+        x_label: What runs along, with the unit.
+        y_label: What runs up, with the unit.
+        series: Name to `(xs, ys)`, of equal length; NaN and infinities are gaps.
+        log_y: Whether the vertical axis is logarithmic; values of 0 and below are then gaps.
+    """
+
+    name: str
+    x_label: str
+    y_label: str
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+    log_y: bool = False
+
+    def __post_init__(self) -> None:
+        for name, (xs, ys) in self.series.items():
+            if len(xs) != len(ys):
+                raise ValueError(f"series {name!r} of {self.name!r} has {len(xs)} x and {len(ys)} y values")
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Maps values to places: `low` to `start`, `high` to `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def place(self, value: float) -> float:
+        low, high, value = (log10(v) if self.log else v for v in (self.low, self.high, value))
+        return self.start + (value - low) / (high - low) * (self.end - self.start)
+
+    def ticks(self) -> list[float]:
+        if self.log:
+            powers = range(floor(log10(self.low)), ceil(log10(self.high)) + 1)
+            steps = (1,) if len(powers) > 4 else (1, 2, 5)
+            found = [step * 10.0**power for power in powers for step in steps]
+            found = [tick for tick in found if self.low <= tick <= self.high]
+            if len(found) >= 2:
+                return found[:: ceil(len(found) / 8)]
+        step = _round_step((self.high - self.low) / 5)
+        return [item * step for item in range(ceil(self.low / step), floor(self.high / step) + 1)]
+
+
+def curve_svg(curve: Curve) -> str:
+    """Draw a diagram as an `<svg>` element for use inside an HTML page.
+
+    It scales with the page's width, takes the page's text colour, and tells series apart by dashes as well as
+    by colour. Series of more than 600 points are thinned, keeping each stretch's highest and lowest point.
+
+    Example:
+        >>> curve = Curve(name="loss", x_label="step", y_label="mse", series={"train": ([0, 1], [2, 1])})
+        >>> svg = curve_svg(curve)
+        >>> svg.startswith("<svg"), svg.endswith("</svg>")
+        (True, True)
+    """
+    lines = {name: _segments(xs, ys, curve.log_y) for name, (xs, ys) in curve.series.items()}
+    points = [point for segments in lines.values() for segment in segments for point in segment]
+    legend, top = _legend(lines)
+    body = [*legend]
+    if points:
+        x_axis = _axis([x for x, _ in points], _LEFT, _WIDTH - _RIGHT)
+        y_axis = _axis([y for _, y in points], _HEIGHT - _BOTTOM, top, log=curve.log_y)
+        body += _frame(x_axis, y_axis)
+        for number, segments in enumerate(lines.values()):
+            body += [_line(segment, x_axis, y_axis, number) for segment in segments]
+    else:
+        body.append(_text(_WIDTH / 2, _HEIGHT / 2, "no data", "middle"))
+    body.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 6, curve.x_label, "middle"))
+    middle = (top + _HEIGHT - _BOTTOM) / 2
+    y_label = f"{curve.y_label}, log scale" if curve.log_y else curve.y_label
+    body.append(_text(14, middle, y_label, "middle", f' transform="rotate(-90 14 {middle:.1f})"'))
+    return (
+        f'<svg class="curve" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(curve.name)}" '
+        f'font-size="{_FONT}" fill="currentColor">{"".join(body)}</svg>'
+    )
+
+
+def _segments(xs: Sequence[float], ys: Sequence[float], log_y: bool) -> list[list[Point]]:
+    """Split a series where a value cannot be drawn, and thin what is left."""
+
+    def drawable(point: Point) -> bool:
+        return all(isfinite(v) and abs(v) < _LARGEST for v in point) and (
+            not log_y or point[1] > 1 / _LARGEST
+        )
+
+    runs = groupby(zip(map(float, xs), map(float, ys), strict=True), key=drawable)
+    size = ceil(len(xs) / (_MOST_POINTS // 2))
+    return [_thin(list(run), size) for good, run in runs if good]
+
+
+def _thin(points: list[Point], size: int) -> list[Point]:
+    if size < 3:
+        return points
+    kept = []
+    for start in range(0, len(points), size):
+        stretch = points[start : start + size]
+        ends = (min(stretch, key=lambda point: point[1]), max(stretch, key=lambda point: point[1]))
+        kept += sorted(set(ends), key=stretch.index)
+    return kept
+
+
+def _axis(values: list[float], start: float, end: float, *, log: bool = False) -> _Axis:
+    low, high = min(values), max(values)
+    if log:
+        margin = max(high / low, 1.01) ** 0.04
+        return _Axis(low / margin, high * margin, start, end, log=True)
+    size = max(abs(low), abs(high))
+    # A range lost in the values' last digits has no ticks of its own: it is drawn as a constant.
+    spread = high - low if high - low > 1e-8 * size and size > 1 / _LARGEST else size
+    margin = spread * 0.04 if size > 1 / _LARGEST else 1.0
+    return _Axis(low - margin, high + margin, start, end)
+
+
+def _round_step(step: float) -> float:
+    power = 10.0 ** floor(log10(step))
+    return next(power * factor for factor in (1, 2, 5, 10) if step <= power * factor * 1.0001)
+
+
+def _labels(ticks: list[float]) -> list[str]:
+    """Write ticks: short, without trailing zeros, and no two alike.
+
+    Example:
+        >>> _labels([0.0, 0.25, 20000.0, 3e6, 1e-05])
+        ['0', '0.25', '20k', '3M', '1e-5']
+        >>> _labels([0.50001, 0.50002])
+        ['0.50001', '0.50002']
+    """
+    labels: list[str] = []
+    for digits in (4, 7, 10, 13):
+        labels = [_number(tick, digits) for tick in ticks]
+        if len(set(labels)) == len(labels):
+            break
+    return labels
+
+
+def _number(value: float, digits: int) -> str:
+    for least, unit, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if least <= abs(value) < unit * 1e3:
+            return f"{value / unit:.{digits}g}{letter}"
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+").replace("e+", "e")
+
+
+def _frame(x_axis: _Axis, y_axis: _Axis) -> list[str]:
+    parts = []
+    ticks = y_axis.ticks()
+    for tick, label in zip(ticks, _labels(ticks), strict=True):
+        y = y_axis.place(tick)
+        parts.append(f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" stroke="currentColor" opacity=".15"/>')
+        parts.append(_text(_LEFT - 7, y + 4, label, "end"))
+    floor_y = _HEIGHT - _BOTTOM
+    ticks = x_axis.ticks()
+    for tick, label in zip(ticks, _labels(ticks), strict=True):
+        x = x_axis.place(tick)
+        parts.append(f'<path d="M{x:.1f} {floor_y}v4" stroke="currentColor" opacity=".6"/>')
+        parts.append(_text(x, floor_y + 17, label, "middle"))
+    parts.append(f'<path d="M{_LEFT} {floor_y}H{_WIDTH - _RIGHT}" stroke="currentColor" opacity=".6"/>')
+    return parts
+
+
+def _line(segment: list[Point], x_axis: _Axis, y_axis: _Axis, number: int) -> str:
+    places = [(f"{x_axis.place(x):.1f}", f"{y_axis.place(y):.1f}") for x, y in segment]
+    if len(places) == 1:
+        (x, y) = places[0]
+        return f'<circle cx="{x}" cy="{y}" r="3.5" fill="{_COLOURS[number % len(_COLOURS)]}"/>'
+    width = 2 if len(places) <= _DENSE else 1
+    return f'<path d="M{"L".join(f"{x} {y}" for x, y in places)}" {_stroke(number, width)}/>'
+
+
+def _stroke(number: int, width: int = 2) -> str:
+    colour, dashes = _COLOURS[number % len(_COLOURS)], _DASHES[number % len(_DASHES)]
+    dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
+    return f'fill="none" stroke="{colour}" stroke-width="{width}" stroke-linejoin="round"{dashed}'
+
+
+def _legend(lines: Mapping[str, list[list[Point]]]) -> tuple[list[str], float]:
+    """Draw the series' names in as many lines as they need; also return where the diagram may begin."""
+    parts, left, row = [], float(_LEFT), 0
+    for number, (name, segments) in enumerate(lines.items()):
+        label = name if segments else f"{name} (no data)"
+        needed = 30 + len(label) * _LETTER + 14
+        if left > _LEFT and left + needed > _WIDTH:
+            left, row = float(_LEFT), row + 1
+        y = 14 + row * _LEGEND
+        parts.append(f'<path d="M{left:.0f} {y - 4}h22" {_stroke(number)}/>')
+        parts.append(_text(left + 28, y, label, "start"))
+        left += needed
+    return parts, 14.0 + (row + 1) * _LEGEND
+
+
+def _text(x: float, y: float, text: str, anchor: str, more: str = "") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}>{escape(text)}</text>'

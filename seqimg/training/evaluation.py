@@ -1,0 +1,123 @@
+"""Figures of a model beside its baselines, over a data set, holding one batch at a time."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchmetrics import MetricCollection
+
+from seqimg.data import Batch, Clip, SequenceBatches, collate
+from seqimg.data.datasets import ClipDataset
+from seqimg.task import Example, Task
+
+__all__ = ["Evaluation", "evaluate", "examples", "validate"]
+
+AnyTask = Task[Any, Any, Any]
+Figures = dict[str, dict[str, float]]
+"""For the model and each baseline, its metrics."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    Attributes:
+        clips: Number of clips looked at.
+        overall: Figures over all clips.
+        sequences: Figures of each sequence, by path.
+    """
+
+    clips: int
+    overall: Figures
+    sequences: Mapping[str, Figures]
+
+
+class _Tally:
+    """Metrics of the model and of each baseline."""
+
+    def __init__(self, task: AnyTask, names: list[str], device: torch.device) -> None:
+        self.metrics = {name: cast(MetricCollection, task.metrics().to(device)) for name in names}
+
+    def update(self, outputs: Mapping[str, Tensor], expected: Tensor) -> None:
+        for name, output in outputs.items():
+            self.metrics[name].update(output.float().contiguous(), expected.contiguous())
+
+    def figures(self) -> Figures:
+        return {
+            name: {metric: float(value) for metric, value in metrics.compute().items()}
+            for name, metrics in self.metrics.items()
+        }
+
+
+@torch.inference_mode()
+def evaluate(
+    task: AnyTask,
+    model: nn.Module,
+    data: ClipDataset,
+    *,
+    batch_size: int = 8,
+    advance: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """Compute all metrics of a model and of the task's baselines.
+
+    Args:
+        task: The task.
+        model: The trained model; it is put into evaluation mode.
+        data: Clips; a batch never mixes two sequences.
+        batch_size: Most clips at once.
+        advance: Called with the number of clips done since the last call.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    answers: dict[str, Callable[[Batch], Tensor]] = {"model": lambda batch: task.forward(model, batch)}
+    answers |= task.baselines()
+    overall, clips = _Tally(task, list(answers), device), 0
+    sequences: dict[str, _Tally] = {}
+    for batch in _batches(data, batch_size, device):
+        outputs, expected = {name: answer(batch) for name, answer in answers.items()}, task.expected(batch)
+        path = batch.sources[0].path
+        tally = sequences.setdefault(path, _Tally(task, list(answers), device))
+        overall.update(outputs, expected)
+        tally.update(outputs, expected)
+        clips += len(batch.sources)
+        if advance is not None:
+            advance(len(batch.sources))
+    return Evaluation(clips, overall.figures(), {path: tally.figures() for path, tally in sequences.items()})
+
+
+@torch.inference_mode()
+def validate(task: AnyTask, model: nn.Module, data: ClipDataset, *, batch_size: int = 8) -> dict[str, float]:
+    """Compute the model's own metrics only; training calls this."""
+    model.eval()
+    device = next(model.parameters()).device
+    tally = _Tally(task, ["model"], device)
+    for batch in _batches(data, batch_size, device):
+        tally.update({"model": task.forward(model, batch)}, task.expected(batch))
+    return tally.figures()["model"]
+
+
+@torch.inference_mode()
+def examples(task: AnyTask, model: nn.Module, data: ClipDataset, count: int) -> list[Example]:
+    """Return `count` cases evenly spread over the data, as pictures, if the task has any to show."""
+    model.eval()
+    device = next(model.parameters()).device
+    found = []
+    for number in range(min(count, len(data))):
+        batch = collate([data[number * len(data) // count]]).to(device)
+        example = task.example(task.forward(model, batch), batch, 0)
+        if example is not None:
+            found.append(example)
+    return found
+
+
+def _batches(data: ClipDataset, batch_size: int, device: torch.device) -> Iterator[Batch]:
+    loader = DataLoader(
+        cast("Dataset[Clip]", data),
+        batch_sampler=SequenceBatches(data.owners, batch_size),
+        collate_fn=collate,
+    )
+    for batch in loader:
+        yield batch.to(device)
