@@ -169,9 +169,8 @@ def _read_weights(folder: Path, expected: Mapping[str, Any]) -> dict[str, Tensor
     try:
         size = path.stat().st_size
         if size != expected.get("bytes"):
-            raise SeqimgError(
-                f"{path} is damaged", why=f"it has {size:,} bytes, {_CONFIG} says {expected.get('bytes'):,}"
-            )
+            why = f"it has {size} bytes, {_CONFIG} says {expected.get('bytes', 'nothing')}"
+            raise SeqimgError(f"{path} is damaged", why=why)
         content = path.read_bytes()
     except OSError as error:
         raise SeqimgError(f"cannot read {path}", why=error.strerror) from error

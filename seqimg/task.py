@@ -65,9 +65,12 @@ class Task(ABC, Generic[C, R, Answer]):
         name: What the task's command and table of the configuration are called.
         Config: The configuration's class; each field is a flag of `seqimg NAME train`.
         RunOptions: Options of `seqimg NAME run`; each field is a flag.
+        leading_metric: Which of `metrics()` selects the best model, stands first in every table and
+            speaks in the verdict. Lower is better.
     """
 
     name: ClassVar[str]
+    leading_metric: ClassVar[str]
     Config: type[C]
     RunOptions: type[R]
 
@@ -105,7 +108,10 @@ class Task(ABC, Generic[C, R, Answer]):
 
     @abstractmethod
     def metrics(self) -> "MetricCollection":
-        """Return fresh metrics whose `update` takes `(outputs, expected)`; lower is better for the first."""
+        """Return fresh metrics whose `update` takes `(outputs, expected)`, `leading_metric` among them.
+
+        Whatever the frames, their values are finite.
+        """
 
     @abstractmethod
     def baselines(self) -> Mapping[str, Baseline]:

@@ -29,6 +29,7 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
     """
 
     name = "predict"
+    leading_metric = "mse"
     Config = PredictConfig
     RunOptions = PredictRun
 

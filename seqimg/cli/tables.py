@@ -9,9 +9,11 @@ __all__ = ["figures_table"]
 def figures_table(evaluation: Evaluation) -> Table:
     """Lay out an evaluation: a row for the model and each baseline, of each sequence and of all together.
 
+    The leading metric stands first.
+
     Example:
         >>> figures = {"model": {"mse": 0.5}, "copy_last": {"mse": 1.0}}
-        >>> figures_table(Evaluation(2, figures, {"a.mp4": figures})).rows[0]
+        >>> figures_table(Evaluation("mse", 2, figures, {"a.mp4": figures})).rows[0]
         ['a.mp4', 'model', '0.5']
     """
     groups = dict(evaluation.sequences)

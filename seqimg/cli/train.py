@@ -8,6 +8,7 @@ from seqimg.cli.machine import chosen_device, device_sentence
 from seqimg.cli.output import Bar, output
 from seqimg.cli.tables import figures_table
 from seqimg.config import Resolved, TaskConfig, to_toml
+from seqimg.data import Datasets
 from seqimg.plugins import TaskSpec
 from seqimg.plugins.manager import plugin_host
 from seqimg.task import Task
@@ -38,13 +39,19 @@ def train(spec: TaskSpec, resolved: Resolved[TaskConfig], folder: Path | None) -
     config, say = resolved.config, output().say
     device = chosen_device(config.device)
     task: Task[Any, Any, Any] = plugin_host().tasks.load(spec.name)(config)
-    data = task.datasets()
-    for reading in data.readings:
-        say(reading)
-    say(device_sentence(device, config.device))
-    task = task.with_config(channels=config.channels or data.channels)
-    run = Run(folder) if folder is not None else Run.new(spec.name, _RUNS)
-    (run.folder / "config.toml").write_text(to_toml(spec.name, resolved), encoding="utf-8")
+    with Run(folder) if folder is not None else Run.new(spec.name, _RUNS) as run:
+        (run.folder / "config.toml").write_text(to_toml(spec.name, resolved), encoding="utf-8")
+        with output().progress("Reading"):
+            data = task.datasets()
+        with data:
+            for reading in data.readings:
+                say(reading)
+            say(device_sentence(device, config.device))
+            _train(task.with_config(channels=config.channels or data.channels), data, run)
+
+
+def _train(task: Task[Any, Any, Any], data: Datasets, run: Run) -> None:
+    config, say = task.config, output().say
     say(f"Training on {len(data.train):,} clips for up to {config.steps:,} steps into {run.folder}")
     try:
         with output().progress("Training", total=config.steps) as bar:
@@ -52,8 +59,6 @@ def train(spec: TaskSpec, resolved: Resolved[TaskConfig], folder: Path | None) -
     except TrainingInterrupted as stopped:
         say(f"Stopped at step {stopped.step}; the model so far is in {stopped.checkpoint}")
         raise
-    finally:
-        run.close()
     chosen = data.val if len(data.val) else data.train
     what = "validation clips" if len(data.val) else "training clips"
     evaluation = evaluate(task, fitted.model, chosen, batch_size=config.batch_size)
@@ -61,7 +66,7 @@ def train(spec: TaskSpec, resolved: Resolved[TaskConfig], folder: Path | None) -
     result = {"run": str(run.folder), "model": str(run.model), what.replace(" ", "_"): evaluation.overall}
     output().data(result, figures_table(evaluation))
     say(f"Saved {run.folder / 'report.html'}")
-    output().hint(f"seqimg {spec.name} eval --model {run.model} --data {' '.join(config.data)} --part test")
+    output().hint(f"seqimg {task.name} eval --model {run.model} --data {' '.join(config.data)} --part test")
 
 
 def show_progress(bar: Bar) -> Callable[[StepReport], None]:

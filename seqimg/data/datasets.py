@@ -1,9 +1,10 @@
 """The three data sets of a task, from what the user named with `--data`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import torch
@@ -86,12 +87,15 @@ class GeneratedDataset:
 class Datasets:
     """What a task trains on, chooses the model by, and is tested with.
 
+    `close`, or the end of a `with` block, gives up the frames they hold.
+
     Attributes:
         train: Clips to learn from.
         val: Clips that choose the best model.
         test: Clips that only `eval` touches.
         channels: Channels of all of them.
         readings: What was understood of each sequence, in a sentence.
+        resources: What `close` closes.
     """
 
     train: ClipDataset
@@ -99,6 +103,17 @@ class Datasets:
     test: ClipDataset
     channels: int
     readings: tuple[str, ...]
+    resources: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)
+
+    def close(self) -> None:
+        """Give up the frames; the clips cannot be read any more."""
+        self.resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def window_datasets(config: TaskConfig, *, length: int, step: int, part: Part = "test") -> Datasets:
@@ -139,7 +154,30 @@ def _from_generators(config: TaskConfig, names: Sequence[str], length: int, part
 
 
 def _from_sequences(config: TaskConfig, length: int, step: int, part: Part) -> Datasets:
-    stores = [FrameStore.read(path, config.size) for path in config.data]
+    with ExitStack() as opened:
+        stores = [opened.enter_context(FrameStore.read(path, config.size)) for path in config.data]
+        _check_alike(stores, length)
+        windows = partial(
+            WindowDataset, stores, length=length, holdout=config.holdout, validation=config.validation
+        )
+        train = windows("train", crop=config.crop, seed=config.seed)
+        if not len(train):
+            raise SeqimgError(
+                "nothing is left to train on",
+                why=f"no training part has {length} frames in a row",
+                hint="a smaller --holdout, --validation, --context or --horizon",
+            )
+        return Datasets(
+            train=train,
+            val=windows("val", step=step, at_most=config.validation_clips),
+            test=windows(part, step=step),
+            channels=stores[0].channels,
+            readings=tuple(store.info.sentence() for store in stores),
+            resources=opened.pop_all(),
+        )
+
+
+def _check_alike(stores: Sequence[FrameStore], length: int) -> None:
     first = stores[0]
     for store in stores:
         if len(store) < length:
@@ -153,20 +191,3 @@ def _from_sequences(config: TaskConfig, length: int, step: int, part: Part) -> D
                 f"{store.path} has {store.channels} channels, {first.path} has {first.channels}",
                 why="one model takes frames of one kind",
             )
-    windows = partial(
-        WindowDataset, stores, length=length, holdout=config.holdout, validation=config.validation
-    )
-    train = windows("train", crop=config.crop, seed=config.seed)
-    if not len(train):
-        raise SeqimgError(
-            "nothing is left to train on",
-            why=f"no training part has {length} frames in a row",
-            hint="a smaller --holdout, --validation, --context or --horizon",
-        )
-    return Datasets(
-        train=train,
-        val=windows("val", step=step, at_most=config.validation_clips),
-        test=windows(part, step=step),
-        channels=first.channels,
-        readings=tuple(store.info.sentence() for store in stores),
-    )

@@ -14,7 +14,7 @@ from torch import Tensor
 from seqimg.data.pixels import resize, to_tensor, working_size
 from seqimg.errors import SeqimgError
 from seqimg.sequences import open_sequence
-from seqimg.sequences.base import Sequence, SequenceInfo
+from seqimg.sequences.base import Sequence, SequenceError, SequenceInfo
 
 __all__ = ["FrameStore"]
 
@@ -23,7 +23,8 @@ class FrameStore:
     """The frames of one sequence at working size, in an unnamed temporary file.
 
     8-bit sources stay 8-bit, others become float32 scaled to [0, 1]. The file has no name on the
-    disk, so nothing is left behind however the process ends.
+    disk, so nothing is left behind however the process ends; `close`, or the end of a `with` block,
+    frees its space at once.
 
     Args:
         path: Where the frames came from.
@@ -32,7 +33,8 @@ class FrameStore:
     """
 
     def __init__(self, path: str, info: SequenceInfo, pixels: NDArray[np.generic]) -> None:
-        self.path, self.info, self.pixels = path, info, pixels
+        self.path, self.info = path, info
+        self._pixels: NDArray[np.generic] | None = pixels
 
     @classmethod
     def read(cls, path: str, longer_side: int) -> Self:
@@ -48,6 +50,27 @@ class FrameStore:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the frames up; they cannot be read any more."""
+        self._pixels = None
+
+    @property
+    def pixels(self) -> NDArray[np.generic]:
+        """All frames, `[T, H, W, C]` uint8 or float32.
+
+        Raises:
+            SequenceError: The store was closed.
+        """
+        if self._pixels is None:
+            raise SequenceError(f"the frames of {self.path} were closed", hint="read them again")
+        return self._pixels
 
     @property
     def height(self) -> int:
@@ -68,7 +91,8 @@ class FrameStore:
         """Return `count` frames from `first`, cut to `box` (rows, columns): `[T, C, h, w]` in [0, 1]."""
         pixels = self.pixels[first : first + count, box[0], box[1]]
         scale = 1 / 255 if pixels.dtype == np.uint8 else 1.0
-        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))).float() * scale
+        # Always a copy: the file is mapped read-only, and tensors can be written to.
+        return torch.from_numpy(np.array(pixels.transpose(0, 3, 1, 2), order="C")).float() * scale
 
 
 def _decode(sequence: Sequence, size: tuple[int, int]) -> NDArray[np.generic]:
@@ -76,15 +100,16 @@ def _decode(sequence: Sequence, size: tuple[int, int]) -> NDArray[np.generic]:
     dtype = np.dtype(np.uint8 if info.dtype == "uint8" else np.float32)
     shape = (*size, info.channels)
     _check_room(info, int(np.prod(shape)) * dtype.itemsize)
-    file = tempfile.TemporaryFile(prefix="seqimg-")  # noqa: SIM115 - the memory map keeps it open
-    count = 0
-    for frame in sequence:
-        scaled = resize(to_tensor(frame, info.value_range)[None], size)[0].permute(1, 2, 0)
-        stored = (scaled * 255).round().clamp(0, 255) if dtype == np.uint8 else scaled
-        file.write(np.ascontiguousarray(stored.numpy().astype(dtype)).tobytes())
-        count += 1
-    file.flush()
-    pixels: NDArray[np.generic] = np.memmap(file, dtype=dtype, mode="r", shape=(count, *shape))
+    with tempfile.TemporaryFile(prefix="seqimg-") as file:
+        count = 0
+        for frame in sequence:
+            scaled = resize(to_tensor(frame, info.value_range)[None], size)[0].permute(1, 2, 0)
+            stored = (scaled * 255).round().clamp(0, 255) if dtype == np.uint8 else scaled
+            file.write(np.ascontiguousarray(stored.numpy().astype(dtype)).tobytes())
+            count += 1
+        file.flush()
+        # The map outlives the file object: the system keeps the file until the map is gone.
+        pixels: NDArray[np.generic] = np.memmap(file, dtype=dtype, mode="r", shape=(count, *shape))
     return pixels
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, cast
 
 import torch
@@ -11,9 +12,10 @@ from torchmetrics import MetricCollection
 
 from seqimg.data import Batch, Clip, SequenceBatches, collate
 from seqimg.data.datasets import ClipDataset
+from seqimg.errors import SeqimgError
 from seqimg.task import Example, Task
 
-__all__ = ["Evaluation", "evaluate", "examples", "validate"]
+__all__ = ["Evaluation", "evaluate", "examples", "metric_names", "validate"]
 
 AnyTask = Task[Any, Any, Any]
 Figures = dict[str, dict[str, float]]
@@ -25,11 +27,13 @@ class Evaluation:
     """What an evaluation found.
 
     Attributes:
+        metric: Name of the metric that leads; lower is better.
         clips: Number of clips looked at.
         overall: Figures over all clips.
         sequences: Figures of each sequence, by path.
     """
 
+    metric: str
     clips: int
     overall: Figures
     sequences: Mapping[str, Figures]
@@ -39,6 +43,7 @@ class _Tally:
     """Metrics of the model and of each baseline."""
 
     def __init__(self, task: AnyTask, names: list[str], device: torch.device) -> None:
+        self.order = metric_names(task)
         self.metrics = {name: cast(MetricCollection, task.metrics().to(device)) for name in names}
 
     def update(self, outputs: Mapping[str, Tensor], expected: Tensor) -> None:
@@ -46,10 +51,34 @@ class _Tally:
             self.metrics[name].update(output.float().contiguous(), expected.contiguous())
 
     def figures(self) -> Figures:
-        return {
-            name: {metric: float(value) for metric, value in metrics.compute().items()}
-            for name, metrics in self.metrics.items()
-        }
+        return {name: self._figures(name, metrics.compute()) for name, metrics in self.metrics.items()}
+
+    def _figures(self, name: str, values: Mapping[str, Tensor]) -> dict[str, float]:
+        figures = {metric: float(values[metric]) for metric in self.order}
+        for metric, value in figures.items():
+            if not isfinite(value):
+                raise SeqimgError(
+                    f"{metric} of {name} is {value}",
+                    why="the frames or the answers hold values that are not finite",
+                )
+        return figures
+
+
+def metric_names(task: AnyTask) -> list[str]:
+    """Return the names of the task's metrics, the leading one first.
+
+    Raises:
+        SeqimgError: The task has no metric of the name that is to lead.
+    """
+    names = list(task.metrics().keys())
+    if task.leading_metric not in names:
+        raise SeqimgError(
+            f"the task {task.name} has no metric {task.leading_metric!r} to choose models by",
+            why=f"its metrics: {', '.join(names) or 'none'}",
+            hint="report it to the plugin's authors",
+        )
+    # Torchmetrics sorts them by name, which says nothing about their weight.
+    return sorted(names, key=lambda name: name != task.leading_metric)
 
 
 @torch.inference_mode()
@@ -85,7 +114,8 @@ def evaluate(
         clips += len(batch.sources)
         if advance is not None:
             advance(len(batch.sources))
-    return Evaluation(clips, overall.figures(), {path: tally.figures() for path, tally in sequences.items()})
+    by_path = {path: tally.figures() for path, tally in sequences.items()}
+    return Evaluation(task.leading_metric, clips, overall.figures(), by_path)
 
 
 @torch.inference_mode()

@@ -1,5 +1,6 @@
 """The training loop: one readable file, the same for every task."""
 
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -16,7 +17,7 @@ from seqimg.config import TaskConfig
 from seqimg.data import Batch, Clip, Datasets, Shuffled, collate
 from seqimg.errors import SeqimgError, UnavailableError
 from seqimg.task import Task
-from seqimg.training.evaluation import validate
+from seqimg.training.evaluation import metric_names, validate
 from seqimg.training.schedule import Plan, learning_rate_factor
 
 __all__ = ["StepReport", "Trained", "Trainer"]
@@ -56,7 +57,7 @@ class Trained:
         seconds: Time taken, validations included.
         best_step: Step whose weights are `best`.
         best_metrics: Their validation metrics; empty without validation data.
-        best: The weights with the lowest first validation metric, or the last without validation data.
+        best: The weights with the lowest leading metric in validation, or the last without validation data.
         history: All reports.
     """
 
@@ -78,6 +79,7 @@ class Trainer:
 
     Raises:
         UnavailableError: CUDA was asked for and is not there.
+        SeqimgError: The task cannot choose models, or its model cannot be built.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Trainer:
             raise UnavailableError(
                 "--device cuda: no CUDA device is there", hint="--device cpu, or seqimg doctor"
             )
+        self.leading_metric = metric_names(task)[0]
         set_seed(config.seed)
         self.task, self.data, self.observe, self.config = task, data, observe, config
         self.accelerator = Accelerator(
@@ -181,8 +184,8 @@ class Trainer:
             return None
         network = self._network() if self.averaged is None else self.averaged.module
         metrics = validate(self.task, network, self.data.val, batch_size=self.config.batch_size)
-        first = next(iter(metrics))
-        if not self.result.best or metrics[first] < self.result.best_metrics[first]:
+        before = self.result.best_metrics
+        if not before or metrics[self.leading_metric] < before[self.leading_metric]:
             self.result.best, self.result.best_step = self.weights(), step
             self.result.best_metrics = metrics
         return metrics
@@ -197,7 +200,13 @@ class Trainer:
             sampler=Shuffled(len(self.data.train), self.config.seed),
             collate_fn=collate,
             num_workers=self.config.workers,
+            worker_init_fn=_leave_interrupts,
             pin_memory=self.accelerator.device.type == "cuda",
         )
         for batch in loader:
             yield batch.to(self.accelerator.device)
+
+
+def _leave_interrupts(worker: int) -> None:
+    # A terminal sends Ctrl-C to all processes; the main one decides, and needs this one until its step is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

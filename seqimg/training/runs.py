@@ -13,7 +13,10 @@
 import json
 import os
 import platform
+import shutil
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -33,34 +36,61 @@ __all__ = ["Run", "environment"]
 class Run:
     """A run's folder, made afresh.
 
+    Used in a `with` block; one that fails before its first step leaves nothing behind.
+
     Args:
         folder: Where it is; it must not exist yet.
+        latest: A link that points to the folder from the first step on, None for no link.
 
     Raises:
         SeqimgError: The folder cannot be made.
+
+    Example:
+        >>> with Run(Path(tmp) / "runs" / "mine") as run:
+        ...     raise SeqimgError("no such cell")
+        Traceback (most recent call last):
+        ...
+        seqimg.errors.SeqimgError: no such cell
+        >>> (Path(tmp) / "runs").exists()
+        False
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, latest: Path | None = None) -> None:
+        self.folder, self._latest = folder, latest
+        self._steps = 0
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         try:
             folder.mkdir(parents=True)
+        except OSError as error:
+            _remove_empty(missing)
+            raise _cannot_start(folder, error) from error
+        self._made = missing
+        try:
             write_json(folder / "environment.json", environment())
             self._metrics: TextIO = (folder / "metrics.jsonl").open("x", encoding="utf-8")
         except OSError as error:
-            raise SeqimgError(
-                f"cannot start a run in {folder}", why=error.strerror, hint="-o another/folder"
-            ) from error
+            self._discard()
+            raise _cannot_start(folder, error) from error
 
     @classmethod
     def new(cls, task: str, base: Path) -> Self:
-        """Make `base/<task>/<date>-<n>` with the next free n and point `base/latest` to it."""
+        """Make `base/<task>/<date>-<n>` with the next free n; `base/latest` will point to it.
+
+        Raises:
+            SeqimgError: The folder cannot be made, or something else is called `base/latest`.
+        """
+        latest = base / "latest"
+        if latest.exists() and not latest.is_symlink():
+            raise SeqimgError(
+                f"{latest} is in the way",
+                why="it is to be a link to the newest run",
+                hint="-o another/folder",
+            )
         day = datetime.now(UTC).astimezone().date().isoformat()
         number = 1
         while (base / task / f"{day}-{number}").exists():
             number += 1
-        run = cls(base / task / f"{day}-{number}")
-        run._point_latest(base / "latest")
-        return run
+        return cls(base / task / f"{day}-{number}", latest)
 
     @property
     def model(self) -> Path:
@@ -79,21 +109,45 @@ class Run:
             self._metrics.flush()
         except OSError as error:
             raise SeqimgError(f"cannot write {self._metrics.name}", why=error.strerror) from error
+        if self._steps == 0 and self._latest is not None:
+            _point(self._latest, self.folder)
+        self._steps += 1
 
     def close(self) -> None:
         """Close the log."""
         self._metrics.close()
 
-    def _point_latest(self, link: Path) -> None:
-        temporary = link.with_name(f".latest-{os.getpid()}")
-        try:
-            temporary.symlink_to(self.folder.relative_to(link.parent), target_is_directory=True)
-            os.replace(temporary, link)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            # Windows without developer mode has no links; the run itself is complete without one.
-            if os.name != "nt":
-                raise SeqimgError(f"cannot point {link} to {self.folder}", why=error.strerror) from error
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close()
+        if kind is not None and self._steps == 0:
+            self._discard()
+
+    def _discard(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        _remove_empty(self._made)
+
+
+def _cannot_start(folder: Path, error: OSError) -> SeqimgError:
+    return SeqimgError(f"cannot start a run in {folder}", why=error.strerror, hint="-o another/folder")
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those of the folders, innermost first, that are there and empty."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _point(link: Path, folder: Path) -> None:
+    temporary = link.with_name(f".latest-{os.getpid()}")
+    # Not every system and disk has links; the run itself is complete without one.
+    with suppress(OSError):
+        temporary.symlink_to(folder.relative_to(link.parent), target_is_directory=True)
+        os.replace(temporary, link)
+    temporary.unlink(missing_ok=True)
 
 
 def environment() -> dict[str, object]:

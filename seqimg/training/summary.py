@@ -21,14 +21,14 @@ _SMOOTHING = 0.9  # of the loss curve, an exponential mean
 
 
 def verdict(evaluation: Evaluation, what: str) -> str:
-    """Say in a sentence how the model does beside each baseline, by the first metric.
+    """Say in a sentence how the model does beside each baseline, by the leading metric.
 
     Example:
         >>> figures = {"model": {"mse": 0.004}, "copy_last": {"mse": 0.01}}
-        >>> verdict(Evaluation(96, figures, {"a": figures}), "held-out clips")
+        >>> verdict(Evaluation("mse", 96, figures, {"a": figures}), "held-out clips")
         'mse 0.004 on 96 held-out clips: 60 % below copy_last (0.01).'
     """
-    metric = next(iter(evaluation.overall["model"]))
+    metric = evaluation.metric
     own = evaluation.overall["model"][metric]
     beside = []
     for name, figures in evaluation.overall.items():
@@ -80,7 +80,7 @@ def run_report(
             Picture(title=name, caption=text, data=path.read_bytes()) for name, text, path in pictures
         ),
         tables=_tables(evaluation),
-        curves=_curves(trained.history),
+        curves=_curves(trained.history, evaluation.metric),
         facts={**facts, "steps": f"{trained.steps:,}", "seconds": f"{trained.seconds:.0f}", **machine},
     )
 
@@ -101,7 +101,7 @@ def _tables(evaluation: Evaluation) -> tuple[Table, ...]:
     )
 
 
-def _curves(history: Sequence[StepReport]) -> tuple[Curve, ...]:
+def _curves(history: Sequence[StepReport], metric: str) -> tuple[Curve, ...]:
     steps = [report.step for report in history]
     curves = [
         Curve(
@@ -114,7 +114,6 @@ def _curves(history: Sequence[StepReport]) -> tuple[Curve, ...]:
     ]
     validated = [report for report in history if report.validation]
     if len(validated) > 1:
-        metric = next(iter(validated[0].validation or {}))
         values = [(report.validation or {})[metric] for report in validated]
         series = {metric: ([report.step for report in validated], values)}
         curves.append(Curve(name="Validation", x_label="step", y_label=metric, series=series, log_y=True))

@@ -2,6 +2,7 @@
 
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,7 +58,9 @@ def test_parts_share_no_frame(tmp_path: Path) -> None:
         for part in (data.train, data.val, data.test)
     ]
     assert all(seen)
-    assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
+    assert not seen[0] & seen[1]
+    assert not seen[0] & seen[2]
+    assert not seen[1] & seen[2]
 
 
 def test_a_clip_depends_on_seed_and_number_alone(tmp_path: Path) -> None:
@@ -91,9 +94,25 @@ def test_frames_are_shrunk_to_the_working_size_and_never_enlarged(tmp_path: Path
 
 
 def test_other_number_formats_are_scaled_by_their_declared_range(tmp_path: Path) -> None:
-    np.save(tmp_path / "a.npy", np.full((3, 4, 4, 1), 13107, np.uint16))
+    np.save(tmp_path / "a.npy", np.full((3, 6, 6, 1), 13107, np.uint16))
     store = FrameStore.read(str(tmp_path / "a.npy"), longer_side=0)
     assert store.frames(0, 1, (slice(None), slice(None))).unique().item() == pytest.approx(0.2)
+
+
+def test_closing_frees_the_frames_and_reading_them_then_is_an_error(tmp_path: Path) -> None:
+    config = TaskConfig(data=(_numbered(tmp_path / "a.npy", 40),), size=0, crop=0)
+    with window_datasets(config, length=4, step=1) as data:
+        frames = data.train[0].frames
+    assert frames.shape == (4, 1, 12, 16)
+    with pytest.raises(SeqimgError, match="were closed"):
+        data.train[0]
+
+
+def test_a_temporary_folder_without_room_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _numbered(tmp_path / "a.npy", 40)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=100))
+    with pytest.raises(SeqimgError, match="temporary space"):
+        FrameStore.read(path, longer_side=0)
 
 
 def test_generated_clips_are_endless_and_their_splits_differ() -> None:

@@ -42,7 +42,8 @@ def test_any_names_sort_and_are_found(names: set[str]) -> None:
 
 def test_taken_name_names_both_owners(cells: Registry[CellSpec]) -> None:
     cells.add(cell("gru"), MINE)
-    with pytest.raises(NameTakenError, match=re.escape("cell gru of other (seqimg-other 2.0) is registered already by mine (seqimg-mine 1.0)")):  # fmt: skip
+    expected = "cell gru of other (seqimg-other 2.0) is registered already by mine (seqimg-mine 1.0)"
+    with pytest.raises(NameTakenError, match=re.escape(expected)):
         cells.add(cell("gru"), OTHER)
     assert cells.owner("gru") == MINE
 
