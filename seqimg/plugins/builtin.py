@@ -22,10 +22,29 @@ SEQIMG_API = API_VERSION
 def seqimg_cells() -> Iterable[CellSpec]:
     """Return the cells of [seqimg.cells][]."""
     return [
-        CellSpec(
-            name="conv_gru",
-            summary="Convolutional gated recurrent unit.",
-            cell="seqimg.cells.conv_gru:ConvGRUCell",
+        CellSpec(name=name, summary=summary, cell=f"seqimg.cells.{cell}")
+        for name, summary, cell in (
+            ("conv_gru", "Convolutional gated recurrent unit.", "conv_gru:ConvGRUCell"),
+            ("conv_gru_lite", "ConvGRU that looks around in its input only.", "conv_gru:ConvGRULiteCell"),
+            (
+                "sep_conv_gru",
+                "ConvGRU in two passes, along rows then columns.",
+                "sep_conv_gru:SepConvGRUCell",
+            ),
+            (
+                "depthwise_conv_gru",
+                "ConvGRU of depthwise-separable convolutions.",
+                "depthwise_conv_gru:DepthwiseConvGRUCell",
+            ),
+            (
+                "min_conv_gru",
+                "ConvGRU whose gates see the input only: a linear scan.",
+                "min_conv_gru:MinConvGRUCell",
+            ),
+            ("conv_lstm", "Convolutional long short-term memory.", "conv_lstm:ConvLSTMCell"),
+            ("traj_gru", "GRU that gathers its state along learned motion.", "traj_gru:TrajGRUCell"),
+            ("gru", "Gated recurrent unit for feature vectors.", "gru:GRUCell"),
+            ("lstm", "Long short-term memory for feature vectors.", "lstm:LSTMCell"),
         )
     ]
 
