@@ -20,9 +20,19 @@ from torch import Tensor
 
 from seqimg.errors import UnavailableError
 
-__all__ = ["Activation", "Launch", "Traffic", "launch", "pointwise", "program", "record"]
+__all__ = [
+    "Activation",
+    "Launch",
+    "Traffic",
+    "interpreting",
+    "launch",
+    "pointwise",
+    "program",
+    "record",
+    "wave",
+]
 
-Activation = Literal["tanh", "relu", "leaky", "identity"]
+Activation = Literal["tanh", "relu", "leaky", "linear"]
 
 _PROGRAMS = "seqimg.kernels.triton_gates.jit"
 _ELEMENTS_A_LANE = 8  # 16 bytes of a 16-bit type, twice 16 of fp32
@@ -84,19 +94,19 @@ _WAVE: ContextVar[int] = ContextVar("seqimg_triton_wave", default=64 if torch.ve
 
 
 @contextmanager
-def record(wave: int = 32) -> Iterator[list[Launch]]:
+def record(lanes: int = 32) -> Iterator[list[Launch]]:
     """Collect launches instead of running them; works without a GPU and without Triton.
 
     Args:
-        wave: Lanes of a warp on the GPU that is meant: 32 on NVIDIA's, 64 on AMD's.
+        lanes: Lanes of a warp on the GPU that is meant: 32 on NVIDIA's, 64 on AMD's.
     """
     launches: list[Launch] = []
-    token, wave_token = _RECORD.set(launches), _WAVE.set(wave)
+    token, lanes_token = _RECORD.set(launches), _WAVE.set(lanes)
     try:
         yield launches
     finally:
         _RECORD.reset(token)
-        _WAVE.reset(wave_token)
+        _WAVE.reset(lanes_token)
 
 
 @cache
@@ -115,6 +125,16 @@ def program(kernel: str) -> Any:
         raise UnavailableError(
             "the Triton kernels cannot run", why="triton is not installed", hint="pip install triton (Linux)"
         ) from error
+
+
+def interpreting() -> bool:
+    """Return whether Triton interprets its programs on the CPU instead of compiling them."""
+    return os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "yes", "on", "y")
+
+
+def wave() -> int:
+    """Return the lanes of a warp on the GPU that is meant."""
+    return _WAVE.get()
 
 
 def launch(what: Launch) -> None:
@@ -138,7 +158,7 @@ def _on(tensor: Tensor) -> "torch.cuda.device | nullcontext[None]":
         # Triton launches on the current device, wherever the tensors are.
         here = tensor.device.index == torch.cuda.current_device()
         return nullcontext() if here else torch.cuda.device(tensor.device)
-    if os.environ.get("TRITON_INTERPRET", "0") in ("", "0"):
+    if not interpreting():
         raise UnavailableError(
             f"the Triton kernels cannot run on {tensor.device.type}",
             why="they are compiled for GPUs",
@@ -171,7 +191,7 @@ def pointwise(
     n, channels = shape
     vector = gcd(channels, _ELEMENTS_A_LANE)
     warps = next(warps for limit, warps in _WARPS if limit is None or n * channels <= limit)
-    block = _ELEMENTS_A_LANE * _WAVE.get() * warps
+    block = _ELEMENTS_A_LANE * wave() * warps
     if n == 0:
         return
     launch(

@@ -109,7 +109,7 @@ def slope_of(activation: Activation, slope: float) -> float:
     Raises:
         ValueError: No program has that activation.
     """
-    if activation not in ("tanh", "relu", "leaky", "identity"):
+    if activation not in ("tanh", "relu", "leaky", "linear"):
         raise ValueError(f"no Triton program has the activation {activation!r}")
     return slope if activation == "leaky" else 0.0
 

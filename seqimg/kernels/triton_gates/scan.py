@@ -36,7 +36,7 @@ def linear_scan(
     *,
     update: Tensor | None = None,
     keep: Tensor | None = None,
-    activation: Activation = "identity",
+    activation: Activation = "tanh",
     slope: float = 0.2,
 ) -> None:
     """Compute the states of all frames.
@@ -83,7 +83,7 @@ def linear_scan_backward(
     dh_last: Tensor | None = None,
     update: Tensor | None = None,
     keep: Tensor | None = None,
-    activation: Activation = "identity",
+    activation: Activation = "tanh",
     slope: float = 0.2,
 ) -> None:
     """Go back through `linear_scan`.

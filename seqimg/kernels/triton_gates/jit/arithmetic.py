@@ -39,11 +39,14 @@ def factor(values, row, rows_per_sample, mask):
 
 
 @triton.jit
-def share(update, row, column, WIDTH: tl.constexpr, rows_per_sample, mask, EACH: tl.constexpr):
-    """Return the update share: 1, one of each sample `[B]`, or (EACH) one of each element `[N, WIDTH]`."""
+def share(update, row, column, WIDTH: tl.constexpr, rows_per_sample, inside, mask, EACH: tl.constexpr):
+    """Return the update share: 1, one of each sample `[B]`, or (EACH) one of each element `[N, WIDTH]`.
+
+    `inside` is the mask of the rows `[V, 1]`, `mask` that of the elements.
+    """
     if EACH:
         return tl.load(update + row * WIDTH + column, mask=mask, other=1).to(tl.float32)
-    return factor(update, row, rows_per_sample, mask)
+    return factor(update, row, rows_per_sample, inside)
 
 
 @triton.jit
@@ -72,7 +75,7 @@ def tanh(x):
 
 @triton.jit
 def squash(x, ACT: tl.constexpr, slope):
-    """Return the activation ACT of x: "tanh", "relu", "leaky" (`slope * x` below 0) or "identity"."""
+    """Return the activation ACT of x: "tanh", "relu", "leaky" (`slope * x` below 0) or "linear"."""
     if ACT == "tanh":
         return tanh(x)
     elif ACT == "relu":

@@ -59,7 +59,7 @@ def blend(
     if recurrent is not None:
         n += tl.load(recurrent + row * C + c, mask=mask).to(tl.float32)
     state = kept(state, factor(keep, row, rows_per_sample, mask))
-    u = share(update, row, c, C, rows_per_sample, mask, EACH)
+    u = share(update, row, c, C, rows_per_sample, mask, mask, EACH)
     n = squash(n, ACT, slope)
     state += u * z * (n - state)
     tl.store(gates + 2 * C, n.to(gates.dtype.element_ty), mask=mask)
@@ -89,7 +89,7 @@ def blend_backward(
     n = tl.load(gates + 2 * C, mask=mask).to(tl.float32)
     k = factor(keep, row, rows_per_sample, mask)
     state = kept(tl.load(h + at, mask=mask).to(tl.float32), k)
-    u = share(update, row, c, C, rows_per_sample, mask, EACH)
+    u = share(update, row, c, C, rows_per_sample, mask, mask, EACH)
     dgates += row * (3 * C) + c
     tl.store(dgates + C, (d * u * (n - state) * z * (1.0 - z)).to(D), mask=mask)
     tl.store(dgates + 2 * C, (d * u * z * derivative(n, ACT, slope)).to(D), mask=mask)

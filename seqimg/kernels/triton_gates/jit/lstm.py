@@ -37,8 +37,8 @@ def forward(
     if peephole is not None:
         i += tl.load(peephole + c).to(tl.float32) * cell
         f += tl.load(peephole + C + c).to(tl.float32) * cell
-    uh = share(update, row, c, 2 * C, rows_per_sample, mask, EACH)
-    uc = share(update, row, c + C, 2 * C, rows_per_sample, mask, EACH)
+    uh = share(update, row, c, 2 * C, rows_per_sample, mask, mask, EACH)
+    uc = share(update, row, c + C, 2 * C, rows_per_sample, mask, mask, EACH)
     i, f, g = logistic(i), logistic(f), tanh(g)
     fresh = f * cell + i * g
     if peephole is not None:
@@ -74,8 +74,8 @@ def backward(
         later = factor(keep_next, row, rows_per_sample, mask)
         dhidden += kept(tl.load(dconv + row * C + c, mask=mask).to(tl.float32), later)
     k = factor(keep, row, rows_per_sample, mask)
-    uh = share(update, row, c, 2 * C, rows_per_sample, mask, EACH)
-    uc = share(update, row, c + C, 2 * C, rows_per_sample, mask, EACH)
+    uh = share(update, row, c, 2 * C, rows_per_sample, mask, mask, EACH)
+    uc = share(update, row, c + C, 2 * C, rows_per_sample, mask, mask, EACH)
     gates += row * (4 * C) + c
     i = tl.load(gates, mask=mask).to(tl.float32)
     f = tl.load(gates + C, mask=mask).to(tl.float32)

@@ -43,7 +43,7 @@ def forward(
         z_next = tl.load(gates + gate_at, mask=more)
         n_next = tl.load(gates + gate_at + C, mask=more)
         h = kept(h, factor(keep, row, rows_per_sample, mask))
-        u = share(update, row, c, C, rows_per_sample, mask, EACH)
+        u = share(update, row, c, C, rows_per_sample, mask, mask, EACH)
         h += u * logistic(z) * (squash(n, ACT, slope) - h)
         tl.store(y + at, h.to(y.dtype.element_ty), mask=mask)
         y += frame
@@ -65,7 +65,7 @@ def _step_backward(
     z = logistic(tl.load(gates + at, mask=mask).to(tl.float32))
     n = squash(tl.load(gates + at + C, mask=mask).to(tl.float32), ACT, slope)
     k = factor(keep, row, rows_per_sample, mask)
-    u = share(update, row, c, C, rows_per_sample, mask, EACH)
+    u = share(update, row, c, C, rows_per_sample, mask, mask, EACH)
     previous = kept(previous.to(tl.float32), k)
     tl.store(dgates + at, (d * u * (n - previous) * z * (1.0 - z)).to(D), mask=mask)
     tl.store(dgates + at + C, (d * u * z * derivative(n, ACT, slope)).to(D), mask=mask)
