@@ -5,71 +5,92 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from seqimg.cells.conv_gru import ConvGRUCell
-from seqimg.errors import UsageError
+from seqimg.cells.conv_gru import ConvGRUCell, ConvGRULiteCell
+from tests.cells.statement import (
+    ACTIVATIONS,
+    Array,
+    Drawn,
+    convolve_in_groups,
+    gate,
+    logistic,
+    per_pixel,
+)
 from tests.tolerances import EQUATIONS, relative_error
 
-Array = NDArray[np.float64]
+ODD = st.sampled_from([1, 3, 5])
+ODD_PAIR = st.tuples(ODD, ODD)
+DILATION = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
-def _convolve(picture: Array, weight: Array) -> Array:
-    """Zero-padded cross-correlation of [C, H, W] with [O, C, k, k], by definition."""
-    k = weight.shape[-1]
-    padded = np.pad(picture, ((0, 0), (k // 2, k // 2), (k // 2, k // 2)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (k, k), axis=(1, 2))
-    return np.einsum("chwij,ocij->ohw", windows, weight)
-
-
-def _logistic(values: Array) -> Array:
-    return 1 / (1 + np.exp(-values))
-
-
-def _equations(cell: ConvGRUCell, x: Array, h: Array, w: dict[str, Array]) -> Array:
+def _equations(drawn: Drawn, options: dict[str, object]) -> Array:
     """One step on one sample, as the docstring of the cell states it."""
-    c = cell.hidden_channels
-    part = {gate: slice(i * c, (i + 1) * c) for i, gate in enumerate("rzn")}
+    w, h, groups = drawn.weights, drawn.state, options["groups"]
 
-    def from_input(gate: str) -> Array:
-        bias = w["bias_x"][part[gate]][:, None, None]
-        return bias + (_convolve(x, w["weight_x"][part[gate]]) if cell.input_channels else 0)
+    def from_input(place: int) -> Array:
+        bias = per_pixel(gate(w["bias_x"], place, 3))
+        if "weight_x" not in w:
+            return bias
+        weight = gate(w["weight_x"], place, 3)
+        return bias + convolve_in_groups(drawn.x, weight, groups, options["input_dilation"])  # type: ignore[arg-type]
 
-    def from_state(gate: str, state: Array) -> Array:
-        bias = w["bias_h"][part[gate]][:, None, None] if "bias_h" in w else 0
-        return _convolve(state, w["weight_h"][part[gate]]) + bias
+    def from_state(place: int, state: Array) -> Array:
+        bias = per_pixel(gate(w["bias_h"], place, 3)) if "bias_h" in w else 0
+        weight = gate(w["weight_h"], place, 3)
+        return bias + convolve_in_groups(state, weight, groups, options["dilation"])  # type: ignore[arg-type]
 
-    r = _logistic(from_input("r") + from_state("r", h))
-    z = _logistic(from_input("z") + from_state("z", h))
-    if cell.reset == "before":
-        n = np.tanh(from_input("n") + from_state("n", r * h))
+    phi = ACTIVATIONS[str(options["activation"])]
+    r = logistic(from_input(0) + from_state(0, h))
+    z = logistic(from_input(1) + from_state(1, h))
+    if options["reset"] == "before":
+        n = phi(from_input(2) + from_state(2, r * h))
     else:
-        n = np.tanh(from_input("n") + r * from_state("n", h))
+        n = phi(from_input(2) + r * from_state(2, h))
     return (1 - z) * h + z * n
 
 
 @given(
-    x=st.integers(0, 3),
-    c=st.integers(1, 3),
-    k=st.sampled_from([1, 3, 5]),
-    height=st.integers(1, 6),
-    width=st.integers(1, 6),
-    reset=st.sampled_from(["before", "after"]),
+    blocks=st.tuples(st.integers(0, 2), st.integers(1, 2)),
+    options=st.fixed_dictionaries(
+        {
+            "groups": st.integers(1, 3),
+            "kernel_size": ODD_PAIR,
+            "input_kernel_size": ODD_PAIR,
+            "dilation": DILATION,
+            "input_dilation": DILATION,
+            "reset": st.sampled_from(["before", "after"]),
+            "activation": st.sampled_from(["tanh", "relu", "leaky"]),
+        }
+    ),
+    size=st.tuples(st.integers(1, 6), st.integers(1, 6)),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_one_step_equals_the_equations(
-    x: int, c: int, k: int, height: int, width: int, reset: str, seed: int
+    blocks: tuple[int, int], options: dict[str, object], size: tuple[int, int], seed: int
 ) -> None:
-    cell = ConvGRUCell(x, c, kernel_size=k, reset=reset)  # type: ignore[arg-type]
-    rng = np.random.default_rng(seed)
-    arrays = {name: rng.normal(size=shape) for name, shape in cell.shapes().items()}
-    frame, state = rng.normal(size=(x, height, width)), rng.normal(size=(c, height, width))
-    weights = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    projected = cell.project(torch.from_numpy(frame)[None], weights)
-    found = cell.step(projected, torch.from_numpy(state)[None], weights)[0]
-    wanted = torch.from_numpy(_equations(cell, frame, state, arrays))
-    assert relative_error(found, wanted) < EQUATIONS[torch.float64]
+    groups = int(str(options["groups"]))
+    cell = ConvGRUCell(blocks[0] * groups, blocks[1] * groups, **options)  # type: ignore[arg-type]
+    drawn = Drawn(cell, size, seed)
+    wanted = torch.from_numpy(_equations(drawn, options))
+    assert relative_error(drawn.stepped(), wanted) < EQUATIONS[torch.float64]
+
+
+def test_groups_do_not_see_each_other() -> None:
+    drawn = Drawn(ConvGRUCell(4, 6, groups=2), (4, 5), seed=0)
+    before = drawn.stepped()
+    drawn.x[:2] += 1  # group 1 of the input and of the state
+    drawn.state[:3] += 1
+    after = drawn.stepped()
+    assert torch.equal(after[3:], before[3:])
+    assert (after[:3] != before[:3]).all()
+
+
+def test_lite_is_conv_gru_with_pointwise_gates_on_the_state() -> None:
+    lite, full = ConvGRULiteCell(3, 4), ConvGRUCell(3, 4, kernel_size=1, input_kernel_size=3)
+    assert lite.shapes() == full.shapes()
+    assert (lite.name, lite.family) == ("conv_gru_lite", full.family)
+    assert torch.equal(Drawn(lite, (5, 4), seed=0).stepped(), Drawn(full, (5, 4), seed=0).stepped())
 
 
 def test_reset_after_on_single_pixels_is_torchs_gru() -> None:
@@ -98,33 +119,14 @@ def test_reset_after_on_single_pixels_is_torchs_gru() -> None:
 
 
 @pytest.mark.parametrize("reset", ["before", "after"])
-def test_gradients(reset: str) -> None:
-    cell = ConvGRUCell(2, 3, reset=reset)  # type: ignore[arg-type]
-    generator = torch.Generator().manual_seed(1)
-
-    def draw(*shape: int) -> torch.Tensor:
-        return torch.randn(*shape, generator=generator, dtype=torch.float64, requires_grad=True)
-
-    names = list(cell.shapes())
-
-    def run(frame: torch.Tensor, state: torch.Tensor, *tensors: torch.Tensor) -> torch.Tensor:
-        weights = dict(zip(names, tensors, strict=True))
-        return cell.step(cell.project(frame, weights), state, weights)
-
-    inputs = (draw(2, 2, 3, 4), draw(2, 3, 3, 4), *(draw(*shape) for shape in cell.shapes().values()))
-    assert torch.autograd.gradcheck(run, inputs)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        ({"kernel_size": 4}, "kernel_size=4"),
-        ({"kernel_size": 0}, "kernel_size=0"),
-        ({"hidden_channels": 0}, "0 hidden"),
-        ({"input_channels": -1}, "-1 input"),
-        ({"reset": "middle"}, "middle"),
-    ],
-)
-def test_impossible_cells_are_refused_by_name(arguments: dict[str, object], named: str) -> None:
-    with pytest.raises(UsageError, match=named):
-        ConvGRUCell(**{"input_channels": 1, "hidden_channels": 1, **arguments})  # type: ignore[arg-type]
+def test_the_reset_forms_differ(reset: str) -> None:
+    """Guards the test above against a cell that ignores the option."""
+    options: dict[str, object] = {
+        "groups": 1,
+        "dilation": (1, 1),
+        "input_dilation": (1, 1),
+        "activation": "tanh",
+    }
+    drawn = Drawn(ConvGRUCell(1, 2, reset=reset), (3, 3), seed=0)  # type: ignore[arg-type]
+    other = {"before": "after", "after": "before"}[reset]
+    assert not np.allclose(_equations(drawn, options | {"reset": other}), drawn.stepped().numpy())
