@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from seqimg.data.clips import Clip
     from seqimg.errors import SeqimgError
     from seqimg.modelfolder import load
-    from seqimg.nn.conv_rnn import ConvGRU, ConvRNN
+    from seqimg.nn.conv_rnn import ConvRNN
+    from seqimg.nn.layers import ConvGRU, ConvLSTM
     from seqimg.sequences.open import open_sequence
     from seqimg.sequences.save import save_sequence
     from seqimg.streaming import Stream
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Clip",
     "ConvGRU",
+    "ConvLSTM",
     "ConvRNN",
     "SeqimgError",
     "Stream",
@@ -38,7 +40,8 @@ __all__ = [
 
 _HOMES = {
     "Clip": "seqimg.data.clips",
-    "ConvGRU": "seqimg.nn.conv_rnn",
+    "ConvGRU": "seqimg.nn.layers",
+    "ConvLSTM": "seqimg.nn.layers",
     "ConvRNN": "seqimg.nn.conv_rnn",
     "SeqimgError": "seqimg.errors",
     "Stream": "seqimg.streaming",

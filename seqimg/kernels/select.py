@@ -33,13 +33,15 @@ class CallSignature:
         op: The op, for example `"conv_gru.sequence"`.
         device: Device type, `"cpu"` or `"cuda"`.
         dtype: dtype name without the prefix, for example `"float32"`.
-        options: The cell's own attributes as sorted pairs (kernel size, reset, …).
+        options: The cell's own attributes as pairs (kernel size, reset, …).
+        features: What of [seqimg.kernels.Controls][] is in use, for example `("keep",)`.
     """
 
     op: str
     device: str
     dtype: str
     options: tuple[tuple[str, object], ...] = ()
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,57 @@
 """`ConvRNN`: cells stacked over depth and run over time, with the state in the caller's hands."""
 
-from collections.abc import Sequence
-from dataclasses import fields
-from typing import cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import dropout
 
-from seqimg.cells import Cell
+from seqimg.cells import Cell, Weights
 from seqimg.errors import SeqimgError, UsageError
-from seqimg.kernels import CallSignature, select
+from seqimg.kernels import Controls
+from seqimg.nn.controls import GateBias, Timing, level_gate_bias
+from seqimg.nn.levels import Level
 from seqimg.plugins.manager import plugin_host
 
-__all__ = ["ConvGRU", "ConvRNN", "State"]
+__all__ = ["ConvRNN", "State", "detached"]
 
 State = tuple[Tensor, ...]
-"""What a layer carries between frames: one tensor `[B, S, H, W]` a level, first level first."""
+"""What a layer carries between frames: one tensor `[B, S, H, W]` a level, first level first.
+
+A bidirectional layer has two a level: forward, then backward.
+"""
 
 
 class ConvRNN(nn.Module):
-    """Recurrent convolutional layer over clips.
+    """Recurrent layer over clips.
 
     Calling it on T frames gives the same numbers as T calls on one frame, or any other split, as
-    long as the state is passed on.
+    long as the state is passed on (for one direction: the backward direction of a bidirectional
+    layer starts at the end of whatever it is given).
 
     Args:
         input_channels: Channels of the frames; 0 for a layer that is driven by its state alone
             (give it frames with no channels, `[B, T, 0, H, W]`).
-        hidden_channels: Channels of the state of each level; one number is one level.
+        hidden_channels: C of each level; one number is one level.
         cell: Name of a registered cell.
         kernel: Name of a kernel, or None to choose automatically.
+        bidirectional: Run a second set of cells from the last frame to the first and put its outputs
+            behind those of the first: 2C channels a level.
+        residual: Add a level's input to its output wherever their channels agree.
+        norm_groups: Normalise the input's share of the pre-activations of each frame in so many
+            groups a gate (group normalisation; of the input's share only, as Laurent et al., "Batch
+            normalized recurrent neural networks", ICASSP 2016, found best); 0 is off.
+        dropout: Probability of a zero in the outputs of each level but the last, in training.
+        zoneout: Probability that a value of the state stays as it was: a mask in training, its
+            expectation in evaluation.
+        start: `"zeros"` or `"learned"`: one parameter a state channel.
+        recompute: Keep no gates for the backward pass but compute them again there: less memory, more time.
         **cell_options: Passed to the cell: `kernel_size`, `reset`, …
 
     Raises:
         UnavailableError: No such cell is registered.
-        UsageError: The cell refuses an option.
+        UsageError: An option is impossible.
 
     Example:
         >>> import torch
@@ -56,107 +73,212 @@ class ConvRNN(nn.Module):
         *,
         cell: str = "conv_gru",
         kernel: str | None = None,
+        bidirectional: bool = False,
+        residual: bool = False,
+        norm_groups: int = 0,
+        dropout: float = 0.0,
+        zoneout: float = 0.0,
+        start: Literal["zeros", "learned"] = "zeros",
+        recompute: bool = False,
         **cell_options: object,
     ) -> None:
         super().__init__()
         widths = [hidden_channels] if isinstance(hidden_channels, int) else list(hidden_channels)
         if not widths:
             raise UsageError("a ConvRNN needs at least one level", hint="hidden_channels=64")
-        self.cell_name, self.kernel = cell, kernel
-        self.cells: list[Cell] = []
-        self.levels = nn.ModuleList()
-        for below, width in zip([input_channels, *widths], widths, strict=False):
-            self.cells.append(_make_cell(cell, below, width, cell_options))
-            self.levels.append(nn.ParameterDict(_initial_weights(self.cells[-1])))
+        for option, value in (("dropout", dropout), ("zoneout", zoneout)):
+            if not 0 <= value < 1:
+                raise UsageError(f"{option}={value} is no probability", why="it has to be in [0, 1)")
+        if start not in ("zeros", "learned"):
+            raise UsageError(f"a ConvRNN has no start={start!r}", why="it is 'zeros' or 'learned'")
+        self.kernel, self.residual, self.recompute = kernel, residual, recompute
+        self.dropout, self.zoneout = dropout, zoneout
+        directions = 2 if bidirectional else 1
+        below = [input_channels, *(directions * width for width in widths)]
+        cells = [_make_cell(cell, x, width, cell_options) for x, width in zip(below, widths, strict=False)]
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        def levels() -> nn.ModuleList:
+            learned = start == "learned"
+            return nn.ModuleList(Level(c, norm_groups=norm_groups, learned_start=learned) for c in cells)
+
+        self.levels = levels()
+        self.backward_levels = levels() if bidirectional else None
+
+    @classmethod
+    def from_cells(cls, cells: Iterable[tuple[Cell, Weights]], *, kernel: str | None = None) -> "ConvRNN":
+        """Build a layer from cells with weights, for example imported ones.
+
+        Args:
+            cells: One `(cell, weights)` a level, as [seqimg.import_cell][] returns.
+            kernel: As of the class.
+
+        Example:
+            >>> import seqimg, torch
+            >>> gru = torch.nn.GRU(3, 4)
+            >>> layer = ConvRNN.from_cells([seqimg.import_cell("torch_gru", gru.state_dict())])
+        """
+        levels = [Level(cell, weights=dict(weights)) for cell, weights in cells]
+        if not levels:
+            raise UsageError("a ConvRNN needs at least one level")
+        layer = ConvRNN(1, 1, kernel=kernel)
+        layer.levels = nn.ModuleList(levels)
+        return layer
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The cell of each level."""
+        return [level.cell for level in self._each(self.levels)]
+
+    def forward(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        *,
+        lengths: Tensor | None = None,
+        reset_mask: Tensor | None = None,
+        gate_bias: GateBias = None,
+    ) -> tuple[Tensor, State]:
         """Run over a clip.
 
         Args:
-            x: Frames `[B, T, C, H, W]`.
-            state: What an earlier call returned, or None to start from zeros.
+            x: Frames `[B, T, C, H, W]`; `[B, T, C]` for dense cells.
+            state: What an earlier call returned, or None to start afresh.
+            lengths: `[B]` whole numbers: frames of each sample. Beyond them a sample's state and its
+                outputs stay as they are.
+            reset_mask: `[B, T]`: True where the state starts afresh before that frame (a scene cut,
+                the seam of packed clips).
+            gate_bias: `[B, P, H, W]` or `[B, T, P, H, W]` (T, H and W may be 1), added to the
+                pre-activations of the level; a list with one entry a level for several.
 
         Returns:
-            The last level's outputs `[B, T, hidden, H, W]` and the state after the last frame.
+            The last level's outputs `[B, T, C, H, W]` and the state after the last frame.
 
         Raises:
-            SeqimgError: The frames or the state have another shape, dtype or device than expected.
+            SeqimgError: The frames, the state or one of the others have another shape, dtype or device
+                than expected.
         """
         self._check_frames(x)
-        before = self.initial_state(x) if state is None else self._checked_state(state, x)
-        after = []
-        for cell, level, level_state in zip(self.cells, self.levels, before, strict=True):
-            weights = dict(cast(nn.ParameterDict, level).items())
-            run = select(_signature(self.cell_name, cell, x), self.kernel)
-            x, level_state = run(cell, x, level_state, weights)
-            after.append(level_state)
+        if torch.is_autocast_enabled(x.device.type):
+            x = x.to(torch.get_autocast_dtype(x.device.type))
+            state = None if state is None else tuple(s.to(x.dtype) for s in state)
+        before = self._checked_state(state, x)
+        timing = Timing.read(x, lengths, reset_mask)
+        after: list[Tensor] = []
+        with torch.autocast(x.device.type, enabled=False):
+            for number, level in enumerate(self._each(self.levels)):
+                if number and self.dropout:
+                    x = dropout(x, self.dropout, self.training)
+                bias = level_gate_bias(gate_bias, number, len(self.levels), level.cell, x)
+                outputs, last = self._run(level, x, before, timing, bias)
+                after.append(last)
+                if self.backward_levels is not None:
+                    other = cast(Level, self.backward_levels[number])
+                    flipped = bias.flip(1) if bias is not None else None
+                    backward, last = self._run(other, x.flip(1), before, timing.backward(), flipped)
+                    after.append(last)
+                    outputs = torch.cat([outputs, backward.flip(1)], dim=2)
+                x = outputs + x if self.residual and outputs.shape == x.shape else outputs
         return x, tuple(after)
 
+    def truncated(
+        self, x: Tensor, every: int, state: State | None = None, **controls: Any
+    ) -> Iterator[tuple[Tensor, State]]:
+        """Run over a clip in pieces that no gradient crosses: backpropagation through time, truncated.
+
+        Call `backward()` on each piece's loss before asking for the next: memory does not grow with T.
+
+        Args:
+            x: Frames `[B, T, C, H, W]`.
+            every: Frames in a piece.
+            state: As of `forward`.
+            **controls: `reset_mask` as of `forward`, cut along with the frames.
+
+        Yields:
+            Each piece's outputs `[B, every, C, H, W]` and the detached state after it.
+
+        Example:
+            >>> import torch
+            >>> layer = ConvRNN(1, 4)
+            >>> for outputs, state in layer.truncated(torch.rand(1, 6, 1, 8, 8), every=2):
+            ...     outputs.square().mean().backward()
+        """
+        if every < 1:
+            raise UsageError(f"every={every} is no number of frames")
+        for first in range(0, x.shape[1], every):
+            part = slice(first, first + every)
+            cut = {name: value if value is None else value[:, part] for name, value in controls.items()}
+            outputs, state = self(x[:, part], state, **cut)
+            state = detached(state)
+            yield outputs, state
+
     def initial_state(self, x: Tensor) -> State:
-        """Return the state of zeros for frames like `x [B, T, C, H, W]`."""
-        batch, (height, width) = x.shape[0], x.shape[-2:]
-        return tuple(x.new_zeros(batch, cell.state_channels, height, width) for cell in self.cells)
+        """Return the state before the first of the frames `x [B, T, C, H, W]`."""
+        directions = [self.levels] if self.backward_levels is None else [self.levels, self.backward_levels]
+        return tuple(cast(Level, level).start(x) for pair in zip(*directions, strict=True) for level in pair)
+
+    def _run(
+        self, level: Level, x: Tensor, before: Iterator[Tensor], timing: Timing, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        state = next(before)
+        restarts = timing.keep is not None and level.starts_learned
+        controls = Controls(
+            keep=timing.keep,
+            restart=level.start(x) if restarts else None,
+            update=timing.update(x, level.cell, self.zoneout, training=self.training),
+            gate_bias=None if bias is None else bias.to(x.dtype),
+            recompute=self.recompute and torch.is_grad_enabled(),
+        )
+        return level.run(x, state, controls, self.kernel)
 
     def _check_frames(self, x: Tensor) -> None:
-        wanted = self.cells[0].input_channels
-        if x.ndim != 5 or x.shape[1] < 1:
+        cell = self.cells[0]
+        axes = "[B, T, C, H, W]" if cell.rank == 2 else "[B, T, C]"
+        if x.ndim != 3 + cell.rank or x.shape[1] < 1:
             raise SeqimgError(
                 f"ConvRNN cannot run over a tensor of shape {tuple(x.shape)}",
-                why="it takes clips [B, T, C, H, W] of at least one frame",
-                hint="x.unsqueeze(1) for single frames [B, C, H, W]" if x.ndim == 4 else None,
+                why=f"with {cell.name} it takes clips {axes} of at least one frame",
+                hint="x.unsqueeze(1) for single frames" if x.ndim == 2 + cell.rank else None,
             )
-        if x.shape[2] != wanted:
+        if x.shape[2] != cell.input_channels:
             raise SeqimgError(
-                f"ConvRNN was built for {wanted} input channels, the frames have {x.shape[2]}",
-                why=f"the shape is {tuple(x.shape)}, read as [B, T, C, H, W]",
+                f"ConvRNN was built for {cell.input_channels} input channels, the frames have {x.shape[2]}",
+                why=f"the shape is {tuple(x.shape)}, read as {axes}",
             )
 
-    def _checked_state(self, state: State, x: Tensor) -> State:
+    def _checked_state(self, state: State | None, x: Tensor) -> Iterator[Tensor]:
         wanted = self.initial_state(x)
+        if state is None:
+            return iter(wanted)
         if len(state) != len(wanted):
             raise SeqimgError(f"the state has {len(state)} levels, this layer has {len(wanted)}")
-        for level, (got, zeros) in enumerate(zip(state, wanted, strict=True)):
-            if (got.shape, got.dtype, got.device) != (zeros.shape, zeros.dtype, zeros.device):
+        for level, (got, start) in enumerate(zip(state, wanted, strict=True)):
+            if (got.shape, got.dtype, got.device) != (start.shape, start.dtype, start.device):
                 raise SeqimgError(
                     f"the state of level {level} is {got.dtype} {tuple(got.shape)} on {got.device}",
-                    why=f"these frames need {zeros.dtype} {tuple(zeros.shape)} on {zeros.device}",
+                    why=f"these frames need {start.dtype} {tuple(start.shape)} on {start.device}",
                     hint="state=None to start afresh",
                 )
-        return state
+        return iter(state)
+
+    @staticmethod
+    def _each(levels: nn.ModuleList) -> Iterator[Level]:
+        return (cast(Level, level) for level in levels)
 
     def extra_repr(self) -> str:
         """Name the cell and the widths in `print(layer)`."""
         widths = [cell.hidden_channels for cell in self.cells]
-        return f"{self.cells[0].input_channels}, {widths}, cell={self.cell_name!r}"
+        return f"{self.cells[0].input_channels}, {widths}, cell={self.cells[0].name!r}"
 
 
-class ConvGRU(ConvRNN):
-    """[ConvRNN][seqimg.ConvRNN] with the cell `conv_gru`.
+def detached(state: State) -> State:
+    """Return the same state, cut off from what made it: no gradient flows further back.
 
     Example:
         >>> import torch
-        >>> outputs, state = ConvGRU(3, 16)(torch.rand(1, 5, 3, 20, 20))
-        >>> outputs.shape
-        torch.Size([1, 5, 16, 20, 20])
+        >>> detached((torch.ones(1, requires_grad=True) * 2,))[0].requires_grad
+        False
     """
-
-    def __init__(
-        self,
-        input_channels: int,
-        hidden_channels: int | Sequence[int],
-        *,
-        kernel_size: int = 3,
-        reset: str = "before",
-        kernel: str | None = None,
-    ) -> None:
-        super().__init__(
-            input_channels,
-            hidden_channels,
-            cell="conv_gru",
-            kernel=kernel,
-            kernel_size=kernel_size,
-            reset=reset,
-        )
+    return tuple(tensor.detach() for tensor in state)
 
 
 def _make_cell(name: str, input_channels: int, width: int, options: dict[str, object]) -> Cell:
@@ -165,20 +287,3 @@ def _make_cell(name: str, input_channels: int, width: int, options: dict[str, ob
         return cast(Cell, cell_class(input_channels=input_channels, hidden_channels=width, **options))
     except TypeError as error:
         raise UsageError(f"cell {name!r} refuses its options", why=str(error)) from error
-
-
-def _initial_weights(cell: Cell) -> dict[str, nn.Parameter]:
-    """Weights uniform with variance 1 / fan-in, biases zero: unit-scale gates, open half way."""
-    weights = {}
-    for name, shape in cell.shapes().items():
-        weight = torch.zeros(shape)
-        if len(shape) > 1:
-            bound = (3.0 / cell.fan_in(name)) ** 0.5
-            nn.init.uniform_(weight, -bound, bound)
-        weights[name] = nn.Parameter(weight)
-    return weights
-
-
-def _signature(name: str, cell: Cell, x: Tensor) -> CallSignature:
-    options = tuple((field.name, getattr(cell, field.name)) for field in fields(cell))  # type: ignore[arg-type]
-    return CallSignature(f"{name}.sequence", x.device.type, str(x.dtype).removeprefix("torch."), options)

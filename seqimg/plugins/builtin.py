@@ -58,7 +58,15 @@ def seqimg_kernels() -> Iterable[KernelSpec]:
             summary="The cell's own equations in plain torch.",
             op="*.sequence",
             kernel="seqimg.kernels.reference:sequence",
-        )
+        ),
+        KernelSpec(
+            name="fused",
+            summary="Hoisted convolutions, gates in place, backward by hand.",
+            op="conv_gru.sequence",
+            kernel="seqimg.kernels.conv_gru.fused:sequence",
+            refuse="seqimg.kernels.conv_gru.fused:refuse",
+            priority=20,
+        ),
     ]
 
 

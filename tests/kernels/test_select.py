@@ -12,7 +12,7 @@ from seqimg.plugins import KernelSpec
 from seqimg.plugins.manager import plugin_host, reset_plugin_host
 from seqimg.plugins.registry import Owner
 
-CALL = CallSignature("conv_gru.sequence", "cpu", "float32", (("reset", "after"),))
+CALL = CallSignature("made_up.sequence", "cpu", "float32", (("reset", "after"),))
 
 
 def refuse_reset_after(signature: CallSignature) -> list[str]:
@@ -24,7 +24,7 @@ def fast(*_: object) -> None:
 
 
 def _spec(name: str, **values: object) -> KernelSpec:
-    return KernelSpec(name=name, summary=name, op="conv_gru.sequence", kernel=f"{__name__}:fast", **values)  # type: ignore[arg-type]
+    return KernelSpec(name=name, summary=name, op="made_up.sequence", kernel=f"{__name__}:fast", **values)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def kernels() -> Iterator[None]:
 @pytest.mark.usefixtures("kernels")
 def test_the_best_usable_stable_kernel_is_taken() -> None:
     assert select(CALL) is fast
-    assert select(CallSignature("conv_lstm.sequence", "cpu", "float32")) is reference_module.sequence
+    assert select(CallSignature("another.sequence", "cpu", "float32")) is reference_module.sequence
 
 
 @pytest.mark.usefixtures("kernels")
@@ -84,4 +84,4 @@ def test_an_explicit_choice_that_cannot_work_says_why() -> None:
 
 def test_an_op_that_nothing_computes_says_so() -> None:
     with pytest.raises(UnavailableError, match="no kernel is registered"):
-        select(CallSignature("conv_gru.step", "cpu", "float32"))
+        select(CallSignature("made_up.other", "cpu", "float32"))

@@ -1,0 +1,1 @@
+"""ConvGRU over whole clips: hoisted input convolutions, gate arithmetic in place, a backward pass written by hand."""

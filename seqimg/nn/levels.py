@@ -1,0 +1,90 @@
+"""One direction of one level of a `ConvRNN`: a cell, its parameters and how to run them."""
+
+from dataclasses import fields, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import group_norm
+
+from seqimg.cells import Cell
+from seqimg.errors import UsageError
+from seqimg.kernels import CallSignature, Controls, select
+
+__all__ = ["Level"]
+
+
+class Level(nn.ParameterDict):
+    """The parameters of a cell, by canonical name.
+
+    Args:
+        cell: What is computed.
+        norm_groups: Groups of each gate that the input's share of the pre-activations is normalised in,
+            0 for none.
+        learned_start: Whether the state before the first frame is a parameter, `first_state [S]`.
+        weights: Values of the cell's parameters; fresh ones, if None.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        *,
+        norm_groups: int = 0,
+        learned_start: bool = False,
+        weights: dict[str, Tensor] | None = None,
+    ) -> None:
+        values = {name: cell.initial(name) for name in cell.shapes()} if weights is None else weights
+        super().__init__({name: nn.Parameter(value.detach().clone()) for name, value in values.items()})
+        self.cell, self.norm_groups = cell, norm_groups
+        self.names = tuple(values)
+        if norm_groups:
+            self._check_norm()
+            self["norm"] = nn.Parameter(torch.ones(cell.projected_channels))
+        if learned_start:
+            self["first_state"] = nn.Parameter(torch.zeros(cell.state_channels))
+
+    def run(self, x: Tensor, state: Tensor, controls: Controls, kernel: str | None) -> tuple[Tensor, Tensor]:
+        """Run over frames `[B, T, X, H, W]`; returns the outputs and the last state."""
+        cell, weights = self.cell, {name: self[name].to(x.dtype) for name in self.names}
+        if self.norm_groups and cell.input_channels:
+            controls = replace(controls, gate_bias=self._normed(x, weights, controls.gate_bias))
+            # The kernel is left with the recurrence: its input is in the pre-activations already.
+            cell, x = replace(cell, input_channels=0), x[:, :, :0]
+            weights = {name: weights[name] for name in cell.shapes()}
+        signature = CallSignature(
+            op=f"{cell.family}.sequence",
+            device=x.device.type,
+            dtype=str(x.dtype).removeprefix("torch."),
+            options=tuple((field.name, getattr(cell, field.name)) for field in fields(cell)),
+            features=controls.features,
+        )
+        outputs, last = select(signature, kernel)(cell, x, state, weights, controls)
+        return outputs, last
+
+    @property
+    def starts_learned(self) -> bool:
+        """Whether the state before the first frame is a parameter."""
+        return "first_state" in self
+
+    def start(self, x: Tensor) -> Tensor:
+        """Return the state before the first of the frames `x [B, T, X, H, W]`, `[B, S, H, W]`."""
+        shape = (x.shape[0], self.cell.state_channels, *x.shape[3:])
+        if not self.starts_learned:
+            return x.new_zeros(shape)
+        start: Tensor = self["first_state"].to(x.dtype)
+        return start.view(1, -1, *(1 for _ in shape[2:])).expand(shape)
+
+    def _normed(self, x: Tensor, weights: dict[str, Tensor], gate_bias: Tensor | None) -> Tensor:
+        """Return the normalised input's share `[B, T, P, H, W]`, without the biases that the kernel adds."""
+        unbiased = {n: torch.zeros_like(w) if n.startswith("bias_x") else w for n, w in weights.items()}
+        projected = self.cell.project(x.flatten(0, 1), unbiased)
+        groups = self.norm_groups * (projected.shape[1] // self.cell.hidden_channels)
+        normed: Tensor = group_norm(projected, groups, self["norm"].to(x.dtype)).unflatten(0, x.shape[:2])
+        return normed if gate_bias is None else normed + gate_bias
+
+    def _check_norm(self) -> None:
+        cell = self.cell
+        if cell.projected_channels % cell.hidden_channels or cell.hidden_channels % self.norm_groups:
+            raise UsageError(
+                f"norm_groups={self.norm_groups} does not divide the {cell.hidden_channels} channels of a gate",
+                why=f"{cell.name} has {cell.projected_channels} channels of pre-activations",
+            )
