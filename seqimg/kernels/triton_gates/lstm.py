@@ -4,12 +4,12 @@ One frame, with k = keep, u = update; gates side by side in the order i, f, g, o
 
 | launch | computes | streams, bytes a state element |
 |---|---|---|
-| `lstm` | i, f, g, o; c' = f ⊙ k c + i ⊙ g; h' = o ⊙ tanh(c') | 8 D + 16, + 4 D for recurrent, + D for y |
-| `lstm_backward` | di, df, dg, do, dc, the direct share of dh | 8 D + 20, + D each for dy and dconv |
+| `lstm` | i, f, g, o; c' = f ⊙ k c + i ⊙ g; h' = o ⊙ tanh(c') | 8 D + 12, + 4 D recurrent, + D y, + 4 with update |
+| `lstm_backward` | di, df, dg, do, dc, the direct share of dh | 8 D + 20, + D each for dy, dconv |
 
 "A state element" is one of the C channels of h together with its partner in c. D is the size of the data
-type; the state is fp32. One launch a frame and direction. In bf16 with all of it, a frame streams 42 bytes
-forward and 40 backward.
+type; the state is fp32; the h before is read only where `update` mixes it in. One launch a frame and
+direction. In bf16 with all of it, a frame streams 42 bytes forward and 40 backward.
 
 Peepholes are one number a channel, so they do not freeze H and W: i and f look at k c, o at c'. Their
 gradients are left to the caller, as sums over the rows of all frames at once, with what the backward
@@ -65,6 +65,7 @@ def lstm(
     require_vector(3 * c, peephole=peephole)
     each, shared = split_update(update, n, 2 * c)
     rows, factors = per_sample(n, keep, shared)
+    mixed = None if update is None else state
     pointwise(
         "lstm.forward",
         {
@@ -73,7 +74,7 @@ def lstm(
         },
         (n, c),
         Traffic(
-            8 * width(gates) + 4 * width(recurrent) + 2 * width(state, state_out, each) + width(y),
+            8 * width(gates) + 4 * width(recurrent) + 2 * width(state_out, each) + width(state, mixed, y),
             cached=3 * width(peephole),
         ),
         factors=factors,

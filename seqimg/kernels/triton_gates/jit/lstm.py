@@ -26,7 +26,6 @@ def forward(
     o = tl.load(gates + 3 * C, mask=mask).to(tl.float32)
     k = factor(keep, row, rows_per_sample, mask)
     at = row * (2 * C) + c
-    hidden = kept(tl.load(state + at, mask=mask).to(tl.float32), k)
     cell = kept(tl.load(state + at + C, mask=mask).to(tl.float32), k)
     if recurrent is not None:
         recurrent += row * (4 * C) + c
@@ -37,8 +36,10 @@ def forward(
     if peephole is not None:
         i += tl.load(peephole + c).to(tl.float32) * cell
         f += tl.load(peephole + C + c).to(tl.float32) * cell
-    uh = share(update, row, c, 2 * C, rows_per_sample, mask, mask, EACH)
-    uc = share(update, row, c + C, 2 * C, rows_per_sample, mask, mask, EACH)
+    if update is not None:
+        hidden = kept(tl.load(state + at, mask=mask).to(tl.float32), k)
+        uh = share(update, row, c, 2 * C, rows_per_sample, mask, mask, EACH)
+        uc = share(update, row, c + C, 2 * C, rows_per_sample, mask, mask, EACH)
     i, f, g = logistic(i), logistic(f), tanh(g)
     fresh = f * cell + i * g
     if peephole is not None:
@@ -48,12 +49,14 @@ def forward(
     tl.store(gates + C, f.to(D), mask=mask)
     tl.store(gates + 2 * C, g.to(D), mask=mask)
     tl.store(gates + 3 * C, o.to(D), mask=mask)
-    hidden += uh * (o * tanh(fresh) - hidden)
-    cell += uc * (fresh - cell)
-    tl.store(state_out + at, hidden, mask=mask)
-    tl.store(state_out + at + C, cell, mask=mask)
+    shown = o * tanh(fresh)
+    if update is not None:
+        shown = hidden + uh * (shown - hidden)
+        fresh = cell + uc * (fresh - cell)
+    tl.store(state_out + at, shown, mask=mask)
+    tl.store(state_out + at + C, fresh, mask=mask)
     if y is not None:
-        tl.store(y + row * C + c, hidden.to(y.dtype.element_ty), mask=mask)
+        tl.store(y + row * C + c, shown.to(y.dtype.element_ty), mask=mask)
 
 
 @triton.jit(do_not_specialize=_COUNTS)
