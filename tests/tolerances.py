@@ -8,6 +8,9 @@ STREAMING = {torch.float64: 1e-12, torch.float32: 1e-5}
 EQUATIONS = {torch.float64: 1e-12, torch.float32: 1e-6}
 """The cell against an independent statement of its equations."""
 
+IMPORTED = {torch.float64: 1e-12, torch.float32: 1e-6}
+"""An imported cell against the original's equations, at each of five steps."""
+
 
 def relative_error(found: torch.Tensor, wanted: torch.Tensor) -> float:
     """Largest absolute difference over the largest absolute value wanted."""

@@ -134,7 +134,9 @@ def _solve(tensors: Mapping[str, Tensor], layout: Layout) -> Sizes:
 def _votes(tensors: Mapping[str, Tensor], layout: Layout, sizes: Sizes) -> Iterator[tuple[str, Counter[int]]]:
     votes: dict[str, Counter[int]] = {}
     for key, tensor in tensors.items():
-        for axis, length in zip(layout[key], tensor.shape, strict=False):
+        if tensor.ndim != len(layout[key]):
+            continue
+        for axis, length in zip(layout[key], tensor.shape, strict=True):
             terms = _terms(axis)
             unknown = [term for term in terms if any(name not in sizes for name in term[1])]
             if len(unknown) != 1 or len(unknown[0][1]) != 1:
