@@ -19,11 +19,11 @@ from seqimg.plugins.manager import plugin_host
 from tests.tolerances import EQUATIONS, relative_error
 
 CELLS: list[Cell] = [
-    ConvGRUCell(2, 4),
+    ConvGRUCell(2, 2),
     ConvGRUCell(2, 4, reset="after", groups=2, kernel_size=(1, 3), dilation=2, activation="leaky"),
-    ConvGRUCell(0, 3, kernel_size=5, activation="relu"),
+    ConvGRUCell(0, 2, kernel_size=5, activation="relu"),
     ConvGRULiteCell(2, 3),
-    SepConvGRUCell(2, 3, kernel_size=3),
+    SepConvGRUCell(2, 2, kernel_size=3),
     SepConvGRUCell(0, 2),
     DepthwiseConvGRUCell(2, 3),
     DepthwiseConvGRUCell(0, 3, reset="after"),
@@ -31,7 +31,7 @@ CELLS: list[Cell] = [
     MinConvGRUCell(0, 3, activation="linear"),
     ConvLSTMCell(2, 3),
     ConvLSTMCell(0, 2, peepholes=True, input_kernel_size=1),
-    TrajGRUCell(2, 2, links=2, flow_channels=3),
+    TrajGRUCell(1, 2, links=2, flow_channels=2),
     TrajGRUCell(0, 2, links=1, flow_channels=2, activation="tanh"),
     GRUCell(2, 3),
     GRUCell(0, 3, reset="before"),

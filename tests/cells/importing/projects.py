@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from tests.cells.importing.keras_layers import conv_lstm, conv_lstm_shapes, gru_after, gru_before, gru_shapes
+
 Parameters = Mapping[str, Tensor]
 Step = Callable[[Parameters, Tensor, Tensor], Tensor]
 Shapes = dict[str, tuple[int, ...]]
@@ -168,49 +170,6 @@ def dgmr(p: Parameters, x: Tensor, h: Tensor) -> Tensor:
     return update * h + (1 - update) * new
 
 
-def _keras_conv(x: Tensor, kernel: Tensor) -> Tensor:
-    """A "same" convolution over [B, H, W, C] with [kh, kw, in, out], tap by tap."""
-    kh, kw = kernel.shape[:2]
-    height, width = x.shape[1:3]
-    padded = torch.nn.functional.pad(x, (0, 0, kw // 2, kw // 2, kh // 2, kh // 2))
-    taps = [(i, j, padded[:, i : i + height, j : j + width]) for i in range(kh) for j in range(kw)]
-    return sum((part @ kernel[i, j] for i, j, part in taps), start=torch.zeros(()))
-
-
-def _keras_conv_lstm_shapes(x: int, c: int, k: int) -> Shapes:
-    return {"kernel": (k, k, x, 4 * c), "recurrent_kernel": (k, k, c, 4 * c), "bias": (4 * c,)}
-
-
-def _keras_conv_lstm(p: Parameters, x: Tensor, state: Tensor) -> Tensor:
-    x, state = x.movedim(1, -1), state.movedim(1, -1)
-    h, memory = state.chunk(2, dim=-1)
-    summed = _keras_conv(x, p["kernel"]) + _keras_conv(h, p["recurrent_kernel"]) + p.get("bias", 0)
-    i, f, g, o = summed.chunk(4, dim=-1)
-    memory = torch.sigmoid(f) * memory + torch.sigmoid(i) * torch.tanh(g)
-    return torch.cat([torch.sigmoid(o) * torch.tanh(memory), memory], dim=-1).movedim(-1, 1)
-
-
-def _keras_gru_shapes(x: int, c: int, bias: tuple[int, ...]) -> Shapes:
-    shapes: Shapes = {"kernel": (x, 3 * c), "recurrent_kernel": (c, 3 * c)}
-    return shapes | {"bias": (*bias, 3 * c)} if bias != (0,) else shapes
-
-
-def _keras_gru_after(p: Parameters, x: Tensor, h: Tensor) -> Tensor:
-    bias = p.get("bias", torch.zeros(2, 1))
-    x_z, x_r, x_h = (x @ p["kernel"] + bias[0]).chunk(3, dim=1)
-    h_z, h_r, h_h = (h @ p["recurrent_kernel"] + bias[1]).chunk(3, dim=1)
-    z, r = torch.sigmoid(x_z + h_z), torch.sigmoid(x_r + h_r)
-    return z * h + (1 - z) * torch.tanh(x_h + r * h_h)
-
-
-def _keras_gru_before(p: Parameters, x: Tensor, h: Tensor) -> Tensor:
-    c = h.shape[1]
-    x_z, x_r, x_h = (x @ p["kernel"] + p["bias"]).chunk(3, dim=1)
-    u = p["recurrent_kernel"]
-    z, r = torch.sigmoid(x_z + h @ u[:, :c]), torch.sigmoid(x_r + h @ u[:, c : 2 * c])
-    return z * h + (1 - z) * torch.tanh(x_h + (r * h) @ u[:, 2 * c :])
-
-
 CONVOLUTIONAL = [
     Project("raft", _raft_shapes, _raft),
     Project("raft_stereo", _raft_shapes, _raft),
@@ -246,23 +205,23 @@ CONVOLUTIONAL = [
         variant=" without bias",
         state_parts=2,
     ),
-    Project("keras_conv_lstm", _keras_conv_lstm_shapes, _keras_conv_lstm, state_parts=2),
+    Project("keras_conv_lstm", conv_lstm_shapes, conv_lstm, state_parts=2),
     Project(
         "keras_conv_lstm",
-        lambda x, c, k: {n: s for n, s in _keras_conv_lstm_shapes(x, c, k).items() if n != "bias"},
-        _keras_conv_lstm,
+        lambda x, c, k: {n: s for n, s in conv_lstm_shapes(x, c, k).items() if n != "bias"},
+        conv_lstm,
         variant=" without bias",
         state_parts=2,
     ),
 ]
 
 DENSE = [
-    Project("keras_gru", lambda x, c, _: _keras_gru_shapes(x, c, (2,)), _keras_gru_after, variant=" after"),
-    Project("keras_gru", lambda x, c, _: _keras_gru_shapes(x, c, ()), _keras_gru_before, variant=" before"),
+    Project("keras_gru", lambda x, c, _: gru_shapes(x, c, biases=(2,)), gru_after, variant=" after"),
+    Project("keras_gru", lambda x, c, _: gru_shapes(x, c, biases=()), gru_before, variant=" before"),
     Project(
         "keras_gru",
-        lambda x, c, _: _keras_gru_shapes(x, c, (0,)),
-        _keras_gru_after,
+        lambda x, c, _: gru_shapes(x, c, biases=None),
+        gru_after,
         variant=" after, without bias",
         options={"reset": "after"},
     ),
