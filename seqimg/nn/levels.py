@@ -1,5 +1,6 @@
 """One direction of one level of a `ConvRNN`: a cell, its parameters and how to run them."""
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 
 import torch
@@ -11,6 +12,9 @@ from seqimg.errors import UsageError
 from seqimg.kernels import CallSignature, Controls, select
 
 __all__ = ["Level"]
+
+_CHOSEN: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {}
+"""Kernels in use. A traced region can look one up here, but not go through plugins to find it."""
 
 
 class Level(nn.ParameterDict):
@@ -50,14 +54,8 @@ class Level(nn.ParameterDict):
             # The kernel is left with the recurrence: its input is in the pre-activations already.
             cell, x = replace(cell, input_channels=0), x[:, :, :0]
             weights = {name: weights[name] for name in cell.shapes()}
-        signature = CallSignature(
-            op=f"{cell.family}.sequence",
-            device=x.device.type,
-            dtype=str(x.dtype).removeprefix("torch."),
-            options=tuple((field.name, getattr(cell, field.name)) for field in fields(cell)),
-            features=controls.features,
-        )
-        outputs, last = select(signature, kernel)(cell, x, state, weights, controls)
+        chosen = _choose(cell, x.device.type, x.dtype, controls.features, kernel)
+        outputs, last = _CHOSEN[chosen](cell, x, state, weights, controls)
         return outputs, last
 
     @property
@@ -88,3 +86,21 @@ class Level(nn.ParameterDict):
                 f"norm_groups={self.norm_groups} does not divide the {cell.hidden_channels} channels of a gate",
                 why=f"{cell.name} has {cell.projected_channels} channels of pre-activations",
             )
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _choose(
+    cell: Cell, device: str, dtype: torch.dtype, features: tuple[str, ...], kernel: str | None
+) -> str:
+    """Select the kernel and return its key in `_CHOSEN`; `torch.compile` does this once, while tracing."""
+    signature = CallSignature(
+        op=f"{cell.family}.sequence",
+        device=device,
+        dtype=str(dtype).removeprefix("torch."),
+        options=tuple((field.name, getattr(cell, field.name)) for field in fields(cell)),
+        features=features,
+    )
+    run = select(signature, kernel)
+    key = f"{run.__module__}:{run.__qualname__}"
+    _CHOSEN[key] = run
+    return key

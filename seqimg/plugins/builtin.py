@@ -59,13 +59,16 @@ def seqimg_kernels() -> Iterable[KernelSpec]:
             op="*.sequence",
             kernel="seqimg.kernels.reference:sequence",
         ),
-        KernelSpec(
-            name="fused",
-            summary="Hoisted convolutions, gates in place, backward by hand.",
-            op="conv_gru.sequence",
-            kernel="seqimg.kernels.conv_gru.fused:sequence",
-            refuse="seqimg.kernels.conv_gru.fused:refuse",
-            priority=20,
+        *(
+            KernelSpec(
+                name="fused",
+                summary="Hoisted convolutions, gates in place, backward by hand.",
+                op=f"{family}.sequence",
+                kernel="seqimg.kernels.fused.kernel:sequence",
+                refuse="seqimg.kernels.fused.kernel:refuse",
+                priority=20,
+            )
+            for family in ("conv_gru", "conv_lstm", "min_conv_gru")
         ),
     ]
 

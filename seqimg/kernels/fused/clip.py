@@ -1,0 +1,80 @@
+"""What both walks through time share: the families, chunks of frames, the input's share of the gates."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from seqimg.kernels.convolution import SameConv, channels_last
+from seqimg.kernels.fused.conv_gru import ConvGRU
+from seqimg.kernels.fused.conv_lstm import ConvLSTM
+from seqimg.kernels.fused.min_conv_gru import MinConvGRU
+from seqimg.kernels.fused.recurrence import Form, Operands, Recurrence
+
+__all__ = ["FAMILIES", "Inputs", "Kept", "chunk_frames", "chunks"]
+
+FAMILIES: dict[str, type[Recurrence]] = {
+    "conv_gru": ConvGRU,
+    "conv_lstm": ConvLSTM,
+    "min_conv_gru": MinConvGRU,
+}
+
+_CHUNK_BYTES = 48 * 2**20  # of gates held at a time: few enough to stay near the cores
+
+
+class Kept(NamedTuple):
+    """What a forward pass returns.
+
+    Attributes:
+        states: `[T, B, S, H, W]`, channels last.
+        gates: `[T, B, width, H, W]` for each buffer of the family; none, if they are not kept.
+        side: What the family keeps beside them, `[T, B, side, H, W]`, or empty.
+    """
+
+    states: Tensor
+    gates: list[Tensor]
+    side: Tensor
+
+
+class Inputs:
+    """The share of the input in the gates, a chunk of frames at once."""
+
+    def __init__(self, op: Operands, form: Form, family: Recurrence, chunk: int) -> None:
+        self.op, self.widths = op, list(family.widths)
+        self.biases = [bias.view(-1, 1, 1) for bias in family.biases]
+        self.convs: list[SameConv] = []
+        if op.weight_x is not None:
+            pictures = (chunk * op.x.shape[1], *op.x.shape[2:])
+            parts = op.weight_x.split(self.widths)
+            self.convs = [SameConv(part, form.dilation_x, pictures) for part in parts]
+
+    def frames(self, span: range) -> Tensor:
+        """Return a chunk's frames `[k·B, X, H, W]`, channels last."""
+        return channels_last(self.op.x[span.start : span.stop].flatten(0, 1))
+
+    def project(self, span: range, gates: Sequence[Tensor]) -> None:
+        """Fill the gate buffers `[k, B, width, H, W]`."""
+        for buffer, bias in zip(gates, self.biases, strict=True):
+            buffer.copy_(bias)
+        if self.convs:
+            x = self.frames(span)
+            for conv, buffer in zip(self.convs, gates, strict=True):
+                conv.add_to(buffer.flatten(0, 1), x)
+        if self.op.gate_bias is not None:
+            given = self.op.gate_bias
+            part = given if given.shape[0] == 1 else given[span.start : span.stop]
+            for buffer, bias in zip(gates, part.split(self.widths, dim=2), strict=True):
+                buffer.add_(bias)
+
+
+def chunks(frames: int, chunk: int) -> Iterator[range]:
+    """Yield the chunks of a clip, in order of time."""
+    for first in range(0, frames, chunk):
+        yield range(first, min(first + chunk, frames))
+
+
+def chunk_frames(op: Operands, family: Recurrence) -> int:
+    """Return how many frames are worked on at once."""
+    batch, _, height, width = op.h0.shape
+    frame = batch * height * width * (sum(family.widths) + family.scratch) * op.h0.element_size()
+    return max(1, min(op.x.shape[0], _CHUNK_BYTES // max(1, frame)))
