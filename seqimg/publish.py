@@ -102,7 +102,8 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         ValueError: The value holds NaN or infinity.
     """
-    path.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 @contextmanager

@@ -1,10 +1,15 @@
 """`seqimg demo`: from nothing to a moving picture of a prediction."""
 
-import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from seqimg.data import Datasets
+    from seqimg.task import Task
+    from seqimg.training.evaluation import Evaluation
+    from seqimg.training.fit import Fitted
 
 __all__ = ["app"]
 
@@ -14,6 +19,8 @@ _FOLDER = Path("runs/demo")
 _DATA = ("demo:pans", "demo:moving-digits")
 _STEPS, _MINUTES = 700, 1.3
 _PICTURED = 3
+_WHAT = "held-out clips"
+_MADE = ("metrics.json", "prediction.gif", "strip.png", "report.html")
 
 
 @app.command()
@@ -34,15 +41,12 @@ def demo(
 ) -> None:
     """Train a small forecaster on camera moves over photographs and on moving digits, and show what it learnt."""
     from seqimg.cli.output import output
-    from seqimg.errors import SeqimgError
+    from seqimg.cli.tables import figures_table
     from seqimg.plugins.manager import plugin_host
+    from seqimg.publish import publish_folder
+    from seqimg.training.summary import verdict
 
-    if folder.exists():
-        if not (folder / "environment.json").exists():
-            raise SeqimgError(
-                f"{folder} exists and is no demo", why="nothing else is replaced", hint="-o another/folder"
-            )
-        shutil.rmtree(folder)
+    _check_replaceable(folder)
     task_class = plugin_host().tasks.load("predict")
     config = task_class.Config(
         data=_DATA,
@@ -56,61 +60,85 @@ def demo(
     output().say(
         "Making camera moves over photographs, and moving digits; training a ConvGRU to predict them."
     )
-    _demo(task_class(config), folder)
+    # An earlier demo stays until this one is whole.
+    with publish_folder(folder, overwrite=True) as temporary:
+        metrics, evaluation = _demo(task_class(config), temporary)
+    output().data({"run": str(folder), **metrics}, figures_table(evaluation))
+    output().say(verdict(evaluation, _WHAT))
+    output().say(f"Saved {folder / 'report.html'}")
+    output().hint("seqimg predict train --data YOUR_VIDEO.mp4")
 
 
-def _demo(task: Any, folder: Path) -> None:
+def _check_replaceable(folder: Path) -> None:
+    from seqimg.errors import SeqimgError
+
+    empty = folder.is_dir() and not any(folder.iterdir())
+    if folder.exists() and not empty and not all((folder / name).exists() for name in _MADE):
+        raise SeqimgError(
+            f"{folder} exists and is no demo", why="nothing else is replaced", hint="-o another/folder"
+        )
+
+
+def _demo(task: "Task[Any, Any, Any]", folder: Path) -> "tuple[dict[str, object], Evaluation]":
+    """Train, evaluate and write everything; return what there is to say."""
     from seqimg.cli.machine import chosen_device, device_sentence
     from seqimg.cli.output import output
-    from seqimg.cli.tables import figures_table
     from seqimg.cli.train import show_progress
     from seqimg.publish import write_json
-    from seqimg.training.evaluation import evaluate, examples
+    from seqimg.training.evaluation import evaluate
     from seqimg.training.fit import fit
-    from seqimg.training.report import write_report
     from seqimg.training.runs import Run, environment
-    from seqimg.training.summary import run_report, save_animation, save_strip, verdict
 
-    config, say = task.config, output().say
-    say(device_sentence(chosen_device(config.device), config.device))
-    data = task.datasets()
-    task = task.with_config(channels=data.channels)
-    run = Run(folder)
-    try:
+    config = task.config
+    output().say(device_sentence(chosen_device(config.device), config.device))
+    with task.datasets() as data, Run(folder) as run:
+        task = task.with_config(channels=data.channels)
         with output().progress("Training", total=config.steps) as bar:
             fitted = fit(task, data, run, show_progress(bar))
-    finally:
-        run.close()
-    evaluation = evaluate(task, fitted.model, data.test, batch_size=config.batch_size)
+        with output().progress("Evaluating", total=len(data.test)) as bar:
+            evaluation = evaluate(
+                task, fitted.model, data.test, batch_size=config.batch_size, advance=bar.advance
+            )
+        metrics = {
+            "heldout": evaluation.overall,
+            "sequences": evaluation.sequences,
+            "clips": evaluation.clips,
+            "steps": fitted.trained.steps,
+            "seconds": round(fitted.trained.seconds, 1),
+            "seed": config.seed,
+            "environment": environment(),
+        }
+        write_json(folder / "metrics.json", metrics)
+        _draw(task, fitted, evaluation, data, folder)
+    return metrics, evaluation
+
+
+def _draw(
+    task: "Task[Any, Any, Any]", fitted: "Fitted", evaluation: "Evaluation", data: "Datasets", folder: Path
+) -> None:
+    """Write the animation, the strip and the report."""
+    from seqimg.training.evaluation import examples
+    from seqimg.training.report import write_report
+    from seqimg.training.summary import run_report, save_animation, save_strip
+
+    animation, strip = folder / "prediction.gif", folder / "strip.png"
     cases = examples(task, fitted.model, data.test, _PICTURED)
-    save_animation(cases, folder / "prediction.gif")
-    save_strip(cases[0], folder / "strip.png")
-    metrics = {
-        "heldout": evaluation.overall,
-        "sequences": evaluation.sequences,
-        "clips": evaluation.clips,
-        "steps": fitted.trained.steps,
-        "seconds": round(fitted.trained.seconds, 1),
-        "seed": config.seed,
-        "environment": environment(),
-    }
-    write_json(folder / "metrics.json", metrics)
+    save_animation(cases, animation)
+    save_strip(cases[0], strip)
     pictures = [
         (
             "Prediction",
             "Left what happened, in the middle what the model said, right where it errs.",
-            folder / "prediction.gif",
+            animation,
         ),
-        ("Strip", "One held-out clip, frame by frame.", folder / "strip.png"),
+        ("Strip", "One held-out clip, frame by frame.", strip),
     ]
-    facts = {name: str(value) for name, value in config.model_dump().items()}
-    what = "held-out clips"
-    title = "seqimg demo: a ConvGRU predicts the next frames"
-    report = run_report(title, fitted.trained, evaluation, what=what, pictures=pictures, facts=facts)
-    write_report(folder / "report.html", report)
-    output().data({"run": str(folder), **metrics}, figures_table(evaluation))
-    say(verdict(evaluation, what))
-    say(f"Saved {folder / 'report.html'}")
-    output().hint(
-        "seqimg predict train --data YOUR_VIDEO.mp4, then: seqimg predict run YOUR_VIDEO.mp4 --model runs/latest/model"
+    report = run_report(
+        "seqimg demo: a ConvGRU predicts the next frames",
+        fitted.trained,
+        evaluation,
+        what=_WHAT,
+        pictures=pictures,
+        facts={name: str(value) for name, value in task.config.model_dump().items()},
     )
+    write_report(folder / "report.html", report)

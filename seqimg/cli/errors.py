@@ -79,6 +79,9 @@ def _answer(error: BaseException, global_options: tuple[str, ...]) -> _Answer:
         return _Answer(
             "out of memory", str(error), "smaller frames, a smaller batch or a smaller model, or --device cpu"
         )
+    if isinstance(error, OSError) and error.strerror:
+        what = f"cannot use {error.filename}" if error.filename else "the system refused"
+        return _Answer(what, error.strerror)
     return _Answer(
         f"Internal error: {type(error).__name__}: {error}",
         _where(error),
@@ -90,7 +93,7 @@ def _usage(error: Any, global_options: tuple[str, ...]) -> _Answer:
     """Translate Typer's usage errors: what, a near match, and the help to read."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "seqimg"
-    message: str = error.format_message()
+    message: str = error.format_message().replace(": Value error, ", ": ")
     near: str | None = None
     if hasattr(error, "possibilities"):
         message = f"No such option {error.option_name} of {command}"

@@ -2,16 +2,18 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from seqimg import modelfolder
 from seqimg.cli.machine import chosen_device, device_sentence
-from seqimg.cli.output import output
+from seqimg.cli.output import command, output
 from seqimg.cli.tables import figures_table
-from seqimg.data import Part
+from seqimg.config import ReadingConfig
+from seqimg.data import Datasets, Part
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.plugins import TaskSpec
 from seqimg.publish import check_writable, publish_file, write_json
+from seqimg.task import Task
 from seqimg.training.evaluation import evaluate as measure
 
 __all__ = ["evaluate"]
@@ -23,6 +25,7 @@ def evaluate(
     data: list[str],
     *,
     part: Part,
+    reading: ReadingConfig,
     out: Path | None,
     overwrite: bool,
     batch_size: int,
@@ -36,30 +39,27 @@ def evaluate(
     """
     if not data:
         raise UsageError(
-            "no sequence to evaluate on was named", hint=f"seqimg {spec.name} eval --model {model} VIDEO"
+            "no sequence to evaluate on was named",
+            hint=command("seqimg", spec.name, "eval", "--model", model, "VIDEO"),
         )
     if out is not None:
         check_writable(out, overwrite=overwrite)
     where = chosen_device(device)
     loaded = modelfolder.load(model, task=spec.name, device=where)
     trained_on = set(loaded.task.config.data) & set(data)
-    task = loaded.task.with_config(data=tuple(data))
-    datasets = task.datasets(part)
-    for reading in datasets.readings:
-        output().say(reading)
-    output().say(device_sentence(where, device))
-    if datasets.channels != task.config.channels:
-        raise SeqimgError(
-            f"these sequences have {datasets.channels} channels, the model in {model} takes {task.config.channels}"
-        )
-    if not len(datasets.test):
-        raise SeqimgError(f"the part {part!r} of these sequences is shorter than a clip", hint="--part all")
-    if trained_on and part in ("all", "train"):
-        output().warn(
-            f"the model was trained on {', '.join(sorted(trained_on))}; --part test is what it has not seen"
-        )
-    with output().progress("Evaluating", total=len(datasets.test)) as bar:
-        found = measure(task, loaded.model, datasets.test, batch_size=batch_size, advance=bar.advance)
+    task = loaded.task.with_config(data=tuple(data), **reading.model_dump())
+    with output().progress("Reading"):
+        datasets = task.datasets(part)
+    with datasets:
+        for line in datasets.readings:
+            output().say(line)
+        output().say(device_sentence(where, device))
+        _check(datasets, task, model, part)
+        if trained_on and part in ("all", "train"):
+            names = ", ".join(sorted(trained_on))
+            output().warn(f"the model was trained on {names}; --part test is what it has not seen")
+        with output().progress("Evaluating", total=len(datasets.test)) as bar:
+            found = measure(task, loaded.model, datasets.test, batch_size=batch_size, advance=bar.advance)
     result = {"task": spec.name, "model": str(model), "part": part, **asdict(found)}
     if out is not None:
         with publish_file(out, overwrite=overwrite) as temporary:
@@ -67,3 +67,14 @@ def evaluate(
     output().data(result, figures_table(found))
     if out is not None:
         output().say(f"Saved {out}")
+    output().hint(command("seqimg", spec.name, "run", "--model", model, data[0]))
+
+
+def _check(datasets: Datasets, task: Task[Any, Any, Any], model: Path, part: Part) -> None:
+    if datasets.channels != task.config.channels:
+        raise SeqimgError(
+            f"these sequences have {datasets.channels} channels, the model in {model} takes {task.config.channels}",
+            why="it was trained on frames of another kind",
+        )
+    if not len(datasets.test):
+        raise SeqimgError(f"the part {part!r} of these sequences is shorter than a clip", hint="--part all")

@@ -1,4 +1,4 @@
-"""A configuration class's fields as flags of a command."""
+"""A configuration class's fields as flags of a command, and help that keeps them apart."""
 
 import inspect
 from collections.abc import Callable
@@ -6,42 +6,64 @@ from typing import Annotated, Any, Literal, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
+from typer.core import TyperCommand
 
-from seqimg.config import Config
+from seqimg.config import Config, ReadingConfig, TaskConfig
 
-__all__ = ["with_flags"]
+__all__ = ["SectionedCommand", "with_flags"]
 
 _PLAIN = (bool, int, float, str)
+_HEADINGS: dict[type[Config], str] = {ReadingConfig: "Reading sequences", TaskConfig: "Training"}
+_OWN = "Options of this task"
+
+
+class SectionedCommand(TyperCommand):
+    """A command whose plain help puts options under the heading of their panel."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write one list a heading, in the order of the parameters."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                usual = "Arguments" if param.param_type_name == "argument" else "Options"
+                sections.setdefault(getattr(param, "rich_help_panel", None) or usual, []).append(record)
+        for heading, rows in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
 
 def with_flags(
-    function: Callable[..., None],
-    config: type[Config],
-    *,
-    hidden: tuple[str, ...] = (),
-    panel: str = "Configuration",
+    function: Callable[..., None], *, hidden: tuple[str, ...] = (), **configs: type[Config]
 ) -> Callable[..., None]:
-    """Return a function that Typer gives one flag for each field of `config`.
+    """Return a function that Typer gives one flag for each field of the configuration classes.
 
     Args:
-        function: Takes its own parameters and a last one, `flags`: the values given, by field name.
-        config: The class whose fields become flags.
+        function: Takes its own parameters, and for each of `configs` one of that name: the values given
+            on the command line, by field name.
         hidden: Fields that get no flag.
-        panel: Heading of the flags in the help.
+        configs: The classes whose fields become flags; no two may share a field.
     """
-    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != "flags"]
-    fields = {name: field for name, field in config.model_fields.items() if name not in hidden}
+    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name not in configs]
+    fields = {
+        taker: {name: field for name, field in config.model_fields.items() if name not in hidden}
+        for taker, config in configs.items()
+    }
     flags = [
         inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_flag(name, field, panel)
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=_flag(name, field, _heading(configs[taker], name)),
         )
-        for name, field in fields.items()
+        for taker, members in fields.items()
+        for name, field in members.items()
     ]
     keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
 
     def command(**given: Any) -> None:
-        values = {name: given.pop(name) for name in fields}
-        function(**given, flags={name: value for name, value in values.items() if value is not None})
+        values = {taker: {name: given.pop(name) for name in members} for taker, members in fields.items()}
+        function(**given, **{taker: _named(found) for taker, found in values.items()})
 
     signature = inspect.Signature([*keyword_only, *flags])
     command.__signature__ = signature  # type: ignore[attr-defined]  # Typer reads it
@@ -50,17 +72,28 @@ def with_flags(
     return command
 
 
-def _flag(name: str, field: FieldInfo, panel: str) -> Any:
+def _named(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _heading(config: type[Config], name: str) -> str:
+    home = next(base for base in reversed(config.__mro__) if name in inspect.get_annotations(base))
+    return _HEADINGS.get(home, _OWN)
+
+
+def _flag(name: str, field: FieldInfo, heading: str) -> Any:
     kind = field.annotation
+    known = kind in _PLAIN or get_origin(kind) is Literal
+    shown = _shown(field.default)
     option = typer.Option(
         *_declarations(name, kind),
-        help=field.description,
-        show_default=_shown(field.default),
-        rich_help_panel=panel,
-        metavar=None if kind in _PLAIN or get_origin(kind) is Literal else "A,B,…",
+        help=f"{field.description} [{shown}]" if shown else field.description,
+        show_default=False,
+        rich_help_panel=heading,
+        metavar=None if known else "A,B,…",
     )
     # Values that Typer has no type for stay text; the configuration class reads them.
-    accepted = kind if kind in _PLAIN or get_origin(kind) is Literal else str
+    accepted = kind if known else str
     return Annotated[accepted | None, option]  # type: ignore[operator]
 
 
@@ -70,4 +103,6 @@ def _declarations(name: str, kind: object) -> tuple[str, ...]:
 
 
 def _shown(default: object) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)

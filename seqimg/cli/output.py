@@ -1,6 +1,7 @@
 """Where a command's words go: data to stdout, talk to stderr."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["Bar", "Output", "Table", "configure", "output"]
+__all__ = ["Bar", "Output", "Table", "command", "configure", "output"]
 
 _PIPE_WIDTH = 240  # columns: a table in a pipe is not cut to the width of a terminal nobody looks at
 
@@ -30,7 +31,13 @@ class Table:
 
 
 class Bar(Protocol):
-    """What [seqimg.cli.output.Output.progress][] hands out."""
+    """What [seqimg.cli.output.Output.progress][] hands out.
+
+    Attributes:
+        visible: Whether somebody can see it.
+    """
+
+    visible: bool
 
     def advance(self, steps: float = 1, **figures: float | str) -> None:
         """Count `steps` more as done and show `figures`, for example `loss=0.01`, beside the bar."""
@@ -108,6 +115,16 @@ class Output:
             yield _RichBar(progress, progress.add_task(label, total=total, figures=""))
 
 
+def command(*words: str | Path) -> str:
+    """Return a command line that a shell reads as these words.
+
+    Example:
+        >>> command("seqimg", "predict", "run", Path("my clip.mp4"))
+        "seqimg predict run 'my clip.mp4'"
+    """
+    return shlex.join(map(str, words))
+
+
 _current = Output()
 
 
@@ -124,11 +141,15 @@ def configure(*, json: bool = False, quiet: bool = False, debug: bool = False) -
 
 
 class _NoBar:
+    visible = False
+
     def advance(self, steps: float = 1, **figures: float | str) -> None:
         """Show nothing."""
 
 
 class _RichBar:
+    visible = True
+
     def __init__(self, progress: "Progress", task: "TaskID") -> None:
         self._progress = progress
         self._task = task

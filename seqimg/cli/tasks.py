@@ -5,38 +5,50 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from seqimg.cli.fields import with_flags
-from seqimg.config import Config, TaskConfig
+from seqimg.cli.fields import SectionedCommand, with_flags
+from seqimg.config import Config, ReadingConfig, TaskConfig
 from seqimg.plugins import TaskSpec, resolve
 
 __all__ = ["task_app"]
 
 Paths = Annotated[
     list[str] | None,
-    typer.Argument(help="More sequences, after those named with --data.", show_default=False),
+    typer.Argument(metavar="PATH", help="More sequences, after those named with --data.", show_default=False),
 ]
 Data = Annotated[
     list[str] | None,
     typer.Option(
         "--data",
-        metavar="PATH…",
+        metavar="PATH",
         help="Sequences: video files, frame folders, arrays; or demo:NAME.",
         show_default=False,
     ),
 ]
 Model = Annotated[Path, typer.Option("--model", metavar="DIR", help="Model folder.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
-Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where to compute.")]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option("--device", help="Where to compute. [auto]", show_default=False),
+]
 
 
 def task_app(spec: TaskSpec) -> typer.Typer:
     """Build the command group of a task; imports its configuration, no torch."""
     config: type[TaskConfig] = resolve(spec.config)
     options: type[Config] = resolve(spec.run_options)
-    app = typer.Typer(name=spec.name, help=spec.summary, no_args_is_help=True)
-    app.command("train")(with_flags(_train(spec, config), config, hidden=("data",)))
-    app.command("run")(with_flags(_run(spec, options), options, panel="Options of this task"))
-    app.command("eval")(_eval(spec))
+    app = typer.Typer(
+        name=spec.name,
+        help=spec.summary,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name, function in {
+        "train": with_flags(_train(spec, config), hidden=("data",), flags=config),
+        "run": with_flags(_run(spec, options), reading=ReadingConfig, flags=options),
+        "eval": with_flags(_eval(spec), reading=ReadingConfig),
+    }.items():
+        app.command(name, cls=SectionedCommand)(function)
     return app
 
 
@@ -49,7 +61,8 @@ def _train(spec: TaskSpec, config: type[TaskConfig]) -> Any:
             typer.Option("--config", metavar="FILE", help="TOML file with values for the fields below."),
         ] = None,
         folder: Annotated[
-            Path | None, typer.Option("-o", "--output", metavar="DIR", help="Run folder [runs/TASK/DATE-N].")
+            Path | None,
+            typer.Option("-o", "--output", metavar="DIR", help=f"Run folder. [runs/{spec.name}/DATE-N here]"),
         ] = None,
         *,
         flags: dict[str, object],
@@ -69,16 +82,25 @@ def _train(spec: TaskSpec, config: type[TaskConfig]) -> Any:
 def _run(spec: TaskSpec, options_class: type[Config]) -> Any:
     def run(
         source: Annotated[
-            str, typer.Argument(help="Sequence: video file, frame folder or array.", show_default=False)
+            str,
+            typer.Argument(
+                metavar="SOURCE", help="Sequence: video file, frame folder or array.", show_default=False
+            ),
         ],
         model: Model,
         out: Annotated[
             Path | None,
-            typer.Option("-o", "--output", metavar="OUT", help="What to write [SOURCE.TASK.mp4 here]."),
+            typer.Option(
+                "-o",
+                "--output",
+                metavar="OUT",
+                help=f"Video, GIF, .npy or folder to write; - for standard output. [SOURCE.{spec.name}.mp4 here]",
+            ),
         ] = None,
         overwrite: Overwrite = False,
         device: Device = "auto",
         *,
+        reading: dict[str, object],
         flags: dict[str, object],
     ) -> None:
         """Apply a trained model to a sequence and write the result."""
@@ -90,6 +112,7 @@ def _run(spec: TaskSpec, options_class: type[Config]) -> Any:
             source,
             model,
             check_flags(options_class, flags),
+            reading=check_flags(ReadingConfig, reading),
             out=out,
             overwrite=overwrite,
             device=device,
@@ -105,22 +128,36 @@ def _eval(spec: TaskSpec) -> Any:
         data: Data = None,
         part: Annotated[
             Literal["all", "train", "val", "test"],
-            typer.Option("--part", help="Share of each sequence, split as in training."),
+            typer.Option(
+                "--part", help="Share of each sequence, split as in training. [all]", show_default=False
+            ),
         ] = "all",
         out: Annotated[
             Path | None,
             typer.Option("-o", "--output", metavar="FILE.json", help="Write the figures there too."),
         ] = None,
         overwrite: Overwrite = False,
-        batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Most clips at once.")] = 8,
+        batch_size: Annotated[
+            int, typer.Option("--batch-size", min=1, help="Most clips at once. [8]", show_default=False)
+        ] = 8,
         device: Device = "auto",
+        *,
+        reading: dict[str, object],
     ) -> None:
         """Measure a trained model beside its baselines."""
         from seqimg.cli.evaluate import evaluate as work
+        from seqimg.config import check_flags
 
-        named = [*(data or []), *(paths or [])]
         work(
-            spec, model, named, part=part, out=out, overwrite=overwrite, batch_size=batch_size, device=device
+            spec,
+            model,
+            [*(data or []), *(paths or [])],
+            part=part,
+            reading=check_flags(ReadingConfig, reading),
+            out=out,
+            overwrite=overwrite,
+            batch_size=batch_size,
+            device=device,
         )
 
     return evaluate

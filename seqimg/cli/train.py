@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from seqimg.cli.machine import chosen_device, device_sentence
-from seqimg.cli.output import Bar, output
+from seqimg.cli.output import Bar, command, output
 from seqimg.cli.tables import figures_table
 from seqimg.config import Resolved, TaskConfig, to_toml
 from seqimg.data import Datasets
+from seqimg.errors import UsageError
 from seqimg.plugins import TaskSpec
 from seqimg.plugins.manager import plugin_host
 from seqimg.task import Task
@@ -23,6 +25,7 @@ __all__ = ["show_progress", "train"]
 
 _RUNS = Path("runs")
 _PICTURED = 4
+_LONGEST_SILENCE = 30  # seconds
 
 
 def train(spec: TaskSpec, resolved: Resolved[TaskConfig], folder: Path | None) -> None:
@@ -47,7 +50,8 @@ def train(spec: TaskSpec, resolved: Resolved[TaskConfig], folder: Path | None) -
             for reading in data.readings:
                 say(reading)
             say(device_sentence(device, config.device))
-            _train(task.with_config(channels=config.channels or data.channels), data, run)
+            _check_channels(config.channels, data.channels)
+            _train(task.with_config(channels=data.channels), data, run)
 
 
 def _train(task: Task[Any, Any, Any], data: Datasets, run: Run) -> None:
@@ -61,26 +65,45 @@ def _train(task: Task[Any, Any, Any], data: Datasets, run: Run) -> None:
         raise
     chosen = data.val if len(data.val) else data.train
     what = "validation clips" if len(data.val) else "training clips"
-    evaluation = evaluate(task, fitted.model, chosen, batch_size=config.batch_size)
+    with output().progress("Evaluating", total=len(chosen)) as bar:
+        evaluation = evaluate(task, fitted.model, chosen, batch_size=config.batch_size, advance=bar.advance)
     _write_report(run, task, fitted, evaluation, what, examples(task, fitted.model, chosen, _PICTURED))
     result = {"run": str(run.folder), "model": str(run.model), what.replace(" ", "_"): evaluation.overall}
     output().data(result, figures_table(evaluation))
     say(f"Saved {run.folder / 'report.html'}")
-    output().hint(f"seqimg {task.name} eval --model {run.model} --data {' '.join(config.data)} --part test")
+    output().hint(
+        command("seqimg", task.name, "eval", "--model", run.model, "--part", "test", "--data", *config.data)
+    )
+
+
+def _check_channels(wanted: int, found: int) -> None:
+    if wanted not in (0, found):
+        raise UsageError(
+            f"--channels {wanted} does not fit the data", why=f"they have {found}", hint="leave it out"
+        )
 
 
 def show_progress(bar: Bar) -> Callable[[StepReport], None]:
-    """Return an observer that moves the bar, and says a line at every validation where there is no bar."""
+    """Return an observer that moves the bar, and says a line at every validation.
+
+    Where nobody sees a bar it says one every half minute too.
+    """
+    said = perf_counter()
 
     def show(report: StepReport) -> None:
-        data = f"{report.data_share:.0%}"
-        bar.advance(loss=report.loss, speed=f"{report.frames_per_second:.0f} frames/s", waiting=data)
-        if report.validation is not None:
-            figures = ", ".join(f"{name} {value:.4g}" for name, value in report.validation.items())
-            output().say(
-                f"step {report.step}/{report.steps}: loss {report.loss:.4g}, validation {figures}, "
-                f"{report.frames_per_second:.0f} frames/s, {data} of the time waiting for data"
-            )
+        nonlocal said
+        waiting = f"{report.data_share:.0%}"
+        bar.advance(loss=report.loss, speed=f"{report.frames_per_second:.0f} frames/s", waiting=waiting)
+        silent = perf_counter() - said
+        if report.validation is None and (bar.visible or silent < _LONGEST_SILENCE):
+            return
+        figures = [f"{name} {value:.4g}" for name, value in (report.validation or {}).items()]
+        validation = f"validation {', '.join(figures)}, " if figures else ""
+        output().say(
+            f"step {report.step}/{report.steps}: loss {report.loss:.4g}, {validation}"
+            f"{report.frames_per_second:.0f} frames/s, {waiting} of the time waiting for data"
+        )
+        said = perf_counter()
 
     return show
 

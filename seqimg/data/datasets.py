@@ -155,24 +155,19 @@ def _from_generators(config: TaskConfig, names: Sequence[str], length: int, part
 
 def _from_sequences(config: TaskConfig, length: int, step: int, part: Part) -> Datasets:
     with ExitStack() as opened:
-        stores = [opened.enter_context(FrameStore.read(path, config.size)) for path in config.data]
+        stores = [opened.enter_context(FrameStore.read(path, config.size, config)) for path in config.data]
         _check_alike(stores, length)
         windows = partial(
             WindowDataset, stores, length=length, holdout=config.holdout, validation=config.validation
         )
-        train = windows("train", crop=config.crop, seed=config.seed)
-        if not len(train):
-            raise SeqimgError(
-                "nothing is left to train on",
-                why=f"no training part has {length} frames in a row",
-                hint="a smaller --holdout, --validation, --context or --horizon",
-            )
         return Datasets(
-            train=train,
+            train=windows("train", crop=config.crop, seed=config.seed),
             val=windows("val", step=step, at_most=config.validation_clips),
             test=windows(part, step=step),
             channels=stores[0].channels,
-            readings=tuple(store.info.sentence() for store in stores),
+            readings=tuple(
+                line for store in stores for line in (store.info.sentence(), store.losses) if line is not None
+            ),
             resources=opened.pop_all(),
         )
 

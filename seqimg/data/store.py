@@ -4,16 +4,17 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqimg.config import ReadingConfig
 from seqimg.data.pixels import resize, to_tensor, working_size
 from seqimg.errors import SeqimgError
-from seqimg.sequences import open_sequence
+from seqimg.sequences import open_configured
 from seqimg.sequences.base import Sequence, SequenceError, SequenceInfo
 
 __all__ = ["FrameStore"]
@@ -30,23 +31,32 @@ class FrameStore:
         path: Where the frames came from.
         info: What the sequence said of itself.
         pixels: `[T, H, W, C]` uint8 or float32.
+        losses: What had to be left out, in a sentence.
     """
 
-    def __init__(self, path: str, info: SequenceInfo, pixels: NDArray[np.generic]) -> None:
-        self.path, self.info = path, info
+    def __init__(
+        self, path: str, info: SequenceInfo, pixels: NDArray[np.generic], losses: str | None = None
+    ) -> None:
+        self.path, self.info, self.losses = path, info, losses
         self._pixels: NDArray[np.generic] | None = pixels
 
     @classmethod
-    def read(cls, path: str, longer_side: int) -> Self:
-        """Decode all of `path` with frames whose longer side is at most `longer_side` pixels.
+    def read(cls, path: str, longer_side: int, reading: ReadingConfig | None = None) -> Self:
+        """Decode a whole sequence.
+
+        Args:
+            path: Where it is.
+            longer_side: Frames are shrunk until their longer side has at most this many pixels; 0 for never.
+            reading: How to read it.
 
         Raises:
             SequenceError: The sequence cannot be read or is damaged.
             SeqimgError: The temporary folder has no room for the frames.
         """
-        with open_sequence(path) as sequence:
+        with open_configured(path, reading or ReadingConfig()) as sequence:
             size = working_size(sequence.info.height, sequence.info.width, longer_side)
-            return cls(path, sequence.info, _decode(sequence, size))
+            pixels = _decode(sequence, size)
+            return cls(path, sequence.info, pixels, sequence.losses())
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -105,22 +115,34 @@ def _decode(sequence: Sequence, size: tuple[int, int]) -> NDArray[np.generic]:
         for frame in sequence:
             scaled = resize(to_tensor(frame, info.value_range)[None], size)[0].permute(1, 2, 0)
             stored = (scaled * 255).round().clamp(0, 255) if dtype == np.uint8 else scaled
-            file.write(np.ascontiguousarray(stored.numpy().astype(dtype)).tobytes())
+            _append(file, np.ascontiguousarray(stored.numpy().astype(dtype)).tobytes())
             count += 1
-        file.flush()
         # The map outlives the file object: the system keeps the file until the map is gone.
         pixels: NDArray[np.generic] = np.memmap(file, dtype=dtype, mode="r", shape=(count, *shape))
     return pixels
+
+
+def _append(file: IO[bytes], frame: bytes) -> None:
+    try:
+        file.write(frame)
+        file.flush()
+    except OSError as error:
+        raise _no_room(f"cannot write to {tempfile.gettempdir()}: {error.strerror}") from error
 
 
 def _check_room(info: SequenceInfo, frame_bytes: int) -> None:
     folder = Path(tempfile.gettempdir())
     needed, free = frame_bytes * (info.frame_count or 0), shutil.disk_usage(folder).free
     if needed > free:
-        raise SeqimgError(
-            f"{info.path} needs {needed / 1e9:.1f} GB of temporary space, {folder} has {free / 1e9:.1f} GB",
-            why="training reads frames in random order, so they are decoded once to disk",
-            hint="a smaller --size, or TMPDIR=/somewhere/larger"
-            if os.name == "posix"
-            else "a smaller --size",
+        raise _no_room(
+            f"{info.path} needs {needed / 1e9:.1f} GB of temporary space, {folder} has {free / 1e9:.1f} GB"
         )
+
+
+def _no_room(message: str) -> SeqimgError:
+    elsewhere = ", or TMPDIR=/somewhere/larger" if os.name == "posix" else ""
+    return SeqimgError(
+        message,
+        why="frames are read in random order, so they are decoded once to disk",
+        hint=f"a smaller --size{elsewhere}",
+    )

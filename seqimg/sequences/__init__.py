@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         SequenceWriter,
         TimedFrame,
     )
-    from seqimg.sequences.open import open_sequence
+    from seqimg.sequences.open import open_configured, open_sequence
     from seqimg.sequences.publishing import SavedSequence
     from seqimg.sequences.save import open_writer, save_sequence
 
@@ -30,12 +30,14 @@ __all__ = [
     "SequenceInfo",
     "SequenceWriter",
     "TimedFrame",
+    "open_configured",
     "open_sequence",
     "open_writer",
     "save_sequence",
 ]
 
 _HOMES = {
+    "open_configured": "seqimg.sequences.open",
     "open_sequence": "seqimg.sequences.open",
     "SavedSequence": "seqimg.sequences.publishing",
     "open_writer": "seqimg.sequences.save",

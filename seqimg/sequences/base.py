@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from weakref import WeakSet
 
 from seqimg.errors import SeqimgError
+from seqimg.sequences.damage import Damage, losses_sentence
 
 if TYPE_CHECKING:
     from seqimg.sequences.pixeltypes import Pixels
@@ -141,21 +142,6 @@ class TimedFrame:
     pixels: Pixels
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Frames that were left out of a pass.
-
-    Attributes:
-        index: Place of the first in the source.
-        count: How many in a row; None for all that follow, their number unknown.
-        reason: Why, in a few words.
-    """
-
-    index: int
-    count: int | None
-    reason: str
-
-
 class Sequence(ABC):
     """Frames read lazily and in constant memory, as often as wanted from the start.
 
@@ -201,6 +187,10 @@ class Sequence(ABC):
         frames = self._read()
         self._passes.add(frames)
         return frames
+
+    def losses(self) -> str | None:
+        """Say in one line what the pass begun last has left out so far, if anything."""
+        return losses_sentence(self.info.path, self.damage)
 
     def close(self) -> None:
         """End every pass and release what it holds."""

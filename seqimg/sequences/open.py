@@ -7,13 +7,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
+from seqimg.config import ReadingConfig
 from seqimg.errors import UsageError, did_you_mean
 from seqimg.plugins.manager import plugin_host
 from seqimg.sequences.base import IMAGE_SUFFIXES, Gaps, OnError, Sequence, SequenceError
 from seqimg.sequences.formats import by_suffix, for_folder, suffixes
 from seqimg.sequences.sniff import sniff
 
-__all__ = ["open_sequence"]
+__all__ = ["open_configured", "open_sequence"]
 
 
 def open_sequence(
@@ -59,6 +60,18 @@ def open_sequence(
     asked = {option: value for option, value in chosen.items() if value not in ("error", None)}
     _check_understood(reader, asked, path, name)
     return reader(path, **asked)
+
+
+def open_configured(source: str | os.PathLike[str], reading: ReadingConfig) -> Sequence:
+    """Open a sequence as a configuration says; errors are those of `open_sequence`."""
+    low_high = reading.value_range
+    return open_sequence(
+        source,
+        on_error=reading.on_error,
+        gaps=reading.gaps,
+        axes=reading.axes or None,
+        value_range=(low_high[0], low_high[1]) if low_high else None,
+    )
 
 
 def _format_of(path: Path, source: str) -> str:

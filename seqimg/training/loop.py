@@ -79,7 +79,7 @@ class Trainer:
 
     Raises:
         UnavailableError: CUDA was asked for and is not there.
-        SeqimgError: The task cannot choose models, or its model cannot be built.
+        SeqimgError: There is nothing to train on, or the task cannot choose models or build its own.
     """
 
     def __init__(
@@ -89,6 +89,12 @@ class Trainer:
         if config.device == "cuda" and not torch.cuda.is_available():
             raise UnavailableError(
                 "--device cuda: no CUDA device is there", hint="--device cpu, or seqimg doctor"
+            )
+        if not len(data.train):
+            raise SeqimgError(
+                "nothing is left to train on",
+                why="the training part of every sequence is shorter than a clip",
+                hint="a smaller --holdout or --validation, or shorter clips",
             )
         self.leading_metric = metric_names(task)[0]
         set_seed(config.seed)

@@ -39,7 +39,7 @@ class Run:
     Used in a `with` block; one that fails before its first step leaves nothing behind.
 
     Args:
-        folder: Where it is; it must not exist yet.
+        folder: Where it is; it must not exist yet, or be empty.
         latest: A link that points to the folder from the first step on, None for no link.
 
     Raises:
@@ -58,13 +58,17 @@ class Run:
     def __init__(self, folder: Path, latest: Path | None = None) -> None:
         self.folder, self._latest = folder, latest
         self._steps = 0
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        self._made = [path for path in (folder, *folder.parents) if not path.exists()]
         try:
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            occupied = any(folder.iterdir())
         except OSError as error:
-            _remove_empty(missing)
+            _remove_empty(self._made)
             raise _cannot_start(folder, error) from error
-        self._made = missing
+        if occupied:
+            raise SeqimgError(
+                f"{folder} exists already", why="nothing is overwritten", hint="-o another/folder"
+            )
         try:
             write_json(folder / "environment.json", environment())
             self._metrics: TextIO = (folder / "metrics.jsonl").open("x", encoding="utf-8")
@@ -126,7 +130,9 @@ class Run:
             self._discard()
 
     def _discard(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):
+            for item in self.folder.iterdir():
+                shutil.rmtree(item) if item.is_dir() else item.unlink()
         _remove_empty(self._made)
 
 

@@ -135,7 +135,5 @@ def test_what_cannot_be_trained_on_is_refused(tmp_path: Path) -> None:
         window_datasets(TaskConfig(data=(grey,)), length=21, step=1)
     with pytest.raises(SeqimgError, match="3 channels"):
         window_datasets(TaskConfig(data=(grey, colour)), length=4, step=1)
-    with pytest.raises(SeqimgError, match="nothing is left"):
-        window_datasets(TaskConfig(data=(grey,), holdout=0.9), length=4, step=1)
     with pytest.raises(SeqimgError, match="pans"):
         window_datasets(TaskConfig(data=("demo:pan",)), length=4, step=1)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from seqimg import modelfolder
+from seqimg.cli.tables import figures_table
 from seqimg.data import Datasets
 from seqimg.errors import SeqimgError, UnavailableError
 from seqimg.training.evaluation import evaluate
@@ -19,6 +20,7 @@ from seqimg.training.fit import fit
 from seqimg.training.loop import StepReport, Trainer
 from seqimg.training.runs import Run
 from seqimg.training.schedule import Plan, learning_rate_factor
+from seqimg.training.summary import verdict
 from seqimg_predict.config import PredictConfig
 from seqimg_predict.task import PredictTask
 
@@ -76,6 +78,33 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_clips(tmp_path: Path) -> 
     with pytest.raises(SeqimgError, match=r"not finite at step \d[\s\S]*bad.npy from frame"):
         trainer.train()
     assert all(torch.isfinite(tensor).all() for tensor in trainer.weights().values())
+
+
+def test_too_little_to_train_on_is_an_error(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((20, 16, 16, 1), np.uint8))
+    task, data = _task(data=(str(tmp_path / "a.npy"),), size=0, crop=0, holdout=0.9)
+    assert len(data.test) > 0
+    with pytest.raises(SeqimgError, match="nothing is left to train on"):
+        Trainer(task, data, lambda report: None)
+
+
+class _Misnamed(PredictTask):
+    leading_metric = "psnr"
+
+
+def test_a_task_without_its_leading_metric_is_refused_before_it_trains() -> None:
+    task, data = _task()
+    with pytest.raises(SeqimgError, match=r"no metric 'psnr'[\s\S]*mae, mse"):
+        Trainer(_Misnamed(task.config), data, lambda report: None)
+
+
+def test_the_leading_metric_stands_first_and_speaks() -> None:
+    task, data = _task()
+    evaluation = evaluate(task, task.build_model(), data.val)
+    assert list(task.metrics().keys())[0] == "mae"  # torchmetrics sorts by name
+    assert [list(figures) for figures in evaluation.overall.values()] == [["mse", "mae"]] * 3
+    assert verdict(evaluation, "clips").startswith("mse ")
+    assert figures_table(evaluation).columns[2:] == ["mse", "mae"]
 
 
 @given(steps=st.integers(1, 50), warmup=st.floats(0, 0.9))

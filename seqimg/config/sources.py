@@ -1,17 +1,4 @@
-"""Configuration: one pydantic class a task, and where each value came from.
-
-Precedence, lowest first: the class's defaults, the user's file, the project's file, `--config FILE`,
-`SEQIMG_<TASK>_<FIELD>` in the environment, flags on the command line. The files are TOML with one
-table a task:
-
-```toml
-[predict]
-horizon = 10
-batch_size = 16
-```
-
-In a file given with `--config` the keys may also stand outside a table.
-"""
+"""Where the values of a configuration come from, and what is said of a wrong one."""
 
 import json
 import os
@@ -19,85 +6,14 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from seqimg.config.classes import Config
 from seqimg.errors import UsageError, did_you_mean
 
-__all__ = ["Config", "Numbers", "Resolved", "TaskConfig", "Words", "check_flags", "resolve_config", "to_toml"]
-
-
-def _split(value: object) -> object:
-    return (
-        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-    )
-
-
-Numbers = Annotated[tuple[int, ...], BeforeValidator(_split)]
-"""Whole numbers; on the command line and in the environment separated by commas: `48,64`."""
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
-"""Words; on the command line and in the environment separated by commas."""
-
-
-class Config(BaseModel):
-    """Base of all configuration: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class TaskConfig(Config):
-    """What every task's training understands. A task adds its own fields in a subclass.
-
-    Each field is a flag of `seqimg TASK train`, a TOML key, an environment variable and a line
-    of the model folder's `config.json`.
-    """
-
-    data: Words = Field(
-        (), description="Sequences to learn from: video files, frame folders, arrays, or demo:NAME."
-    )
-    size: int = Field(
-        160,
-        ge=0,
-        description="Longer side of the frames the model works on, in pixels; 0 keeps them as they are.",
-    )
-    crop: int = Field(
-        64, ge=0, description="Side of the random crops trained on, in pixels; 0 trains on whole frames."
-    )
-    holdout: float = Field(
-        0.3, ge=0, lt=1, description="Share at the end of every sequence kept for testing."
-    )
-    validation: float = Field(
-        0.1, ge=0, lt=1, description="Share of the rest, at its end, used to choose the best model."
-    )
-    steps: int = Field(2000, ge=1, description="Optimiser steps.")
-    minutes: float = Field(
-        0, ge=0, description="Time limit: the schedule is shortened to end within it; 0 is no limit."
-    )
-    batch_size: int = Field(8, ge=1, description="Clips per step.")
-    learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of AdamW.")
-    weight_decay: float = Field(1e-4, ge=0, description="Weight decay of AdamW.")
-    warmup: float = Field(
-        0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises."
-    )
-    clip_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm.")
-    average: float = Field(
-        0.99,
-        ge=0,
-        lt=1,
-        description="Decay of the running average of the weights that is validated and saved; 0 is off.",
-    )
-    validate_every: int = Field(500, ge=1, description="Steps between validations.")
-    validation_clips: int = Field(64, ge=1, description="Most clips a validation looks at, evenly spread.")
-    precision: Literal["fp32", "bf16", "fp16"] = Field(
-        "fp32", description="Number format of the forward and backward pass."
-    )
-    channels: int = Field(0, ge=0, description="Channels of the frames; 0 takes what the data have.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")
-    workers: int = Field(0, ge=0, description="Processes that prepare clips beside the main one.")
-    seed: int = Field(0, ge=0, description="Seed of everything random.")
-
+__all__ = ["Resolved", "check_flags", "resolve_config", "to_toml"]
 
 C = TypeVar("C", bound=Config)
 
@@ -135,6 +51,7 @@ def resolve_config(
             nearest right name; or a file that cannot be read.
 
     Example:
+        >>> from seqimg.config import TaskConfig
         >>> resolved = resolve_config(TaskConfig, "predict", flags={"steps": 10})
         >>> resolved.config.steps, resolved.sources["steps"], resolved.sources["seed"]
         (10, 'flag', 'default')
@@ -159,6 +76,7 @@ def check_flags(config_class: type[C], flags: Mapping[str, object]) -> C:
         UsageError: A wrong value, naming the flag.
 
     Example:
+        >>> from seqimg.config import TaskConfig
         >>> check_flags(TaskConfig, {"steps": 0})
         Traceback (most recent call last):
         ...
@@ -175,6 +93,7 @@ def to_toml(section: str, resolved: Resolved[C]) -> str:
     """Write a configuration as TOML, each line with its source as a comment.
 
     Example:
+        >>> from seqimg.config import TaskConfig
         >>> text = to_toml("predict", resolve_config(TaskConfig, "predict"))
         >>> "seed = 0  # default" in text
         True

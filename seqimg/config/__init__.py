@@ -1,0 +1,30 @@
+"""Configuration: one pydantic class a task, and where each value came from.
+
+Precedence, lowest first: the class's defaults, the user's file, the project's file, `--config FILE`,
+`SEQIMG_<TASK>_<FIELD>` in the environment, flags on the command line. The files are TOML with one
+table a task:
+
+```toml
+[predict]
+horizon = 10
+batch_size = 16
+```
+
+In a file given with `--config` the keys may also stand outside a table.
+"""
+
+from seqimg.config.classes import Config, Numbers, Range, ReadingConfig, TaskConfig, Words
+from seqimg.config.sources import Resolved, check_flags, resolve_config, to_toml
+
+__all__ = [
+    "Config",
+    "Numbers",
+    "Range",
+    "ReadingConfig",
+    "Resolved",
+    "TaskConfig",
+    "Words",
+    "check_flags",
+    "resolve_config",
+    "to_toml",
+]

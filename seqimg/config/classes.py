@@ -1,0 +1,105 @@
+"""The classes that configurations are made of."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+__all__ = ["Config", "Numbers", "Range", "ReadingConfig", "TaskConfig", "Words"]
+
+
+def _split(value: object) -> object:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+Numbers = Annotated[tuple[int, ...], BeforeValidator(_split)]
+"""Whole numbers; on the command line and in the environment separated by commas: `48,64`."""
+
+Range = Annotated[tuple[float, ...], BeforeValidator(_split)]
+"""Two numbers, or none; on the command line and in the environment separated by a comma: `0,4095`."""
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Words; on the command line and in the environment separated by commas."""
+
+
+class Config(BaseModel):
+    """Base of all configuration: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ReadingConfig(Config):
+    """How sequences are read: what `open_sequence` understands."""
+
+    on_error: Literal["error", "skip", "truncate"] = Field(
+        "error", description="Damaged frames: refuse, leave them out, or end before them."
+    )
+    gaps: Literal["error", "skip", "hold"] = Field(
+        "error", description="Missing numbers in a folder: refuse, leave out, or repeat the frame before."
+    )
+    axes: str = Field(
+        "", description="What an array's axes are, such as THWC; empty tells it from the shape."
+    )
+    value_range: Range = Field(
+        (), max_length=2, description="Values that mean black and white, where the source does not say."
+    )
+
+    @field_validator("value_range")
+    @classmethod
+    def _two(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if len(value) == 1:
+            raise ValueError("give two numbers, the lower first")
+        return value
+
+
+class TaskConfig(ReadingConfig):
+    """What every task's training understands. A task adds its own fields in a subclass.
+
+    Each field is a flag of `seqimg TASK train`, a TOML key, an environment variable and a line
+    of the model folder's `config.json`.
+    """
+
+    data: Words = Field(
+        (), description="Sequences to learn from: video files, frame folders, arrays, or demo:NAME."
+    )
+    size: int = Field(
+        160,
+        ge=0,
+        description="Longer side of the frames the model works on, in pixels; 0 keeps them as they are.",
+    )
+    crop: int = Field(
+        64, ge=0, description="Side of the random crops trained on, in pixels; 0 trains on whole frames."
+    )
+    holdout: float = Field(
+        0.3, ge=0, lt=1, description="Share at the end of every sequence kept for testing."
+    )
+    validation: float = Field(
+        0.1, ge=0, lt=1, description="Share of the rest, at its end, used to choose the best model."
+    )
+    steps: int = Field(2000, ge=1, description="Optimiser steps.")
+    minutes: float = Field(
+        0, ge=0, description="Time limit: the schedule is shortened to end within it; 0 is no limit."
+    )
+    batch_size: int = Field(8, ge=1, description="Clips per step.")
+    learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of AdamW.")
+    weight_decay: float = Field(1e-4, ge=0, description="Weight decay of AdamW.")
+    warmup: float = Field(
+        0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises."
+    )
+    clip_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm.")
+    average: float = Field(
+        0.99,
+        ge=0,
+        lt=1,
+        description="Decay of the running average of the weights that is validated and saved; 0 is off.",
+    )
+    validate_every: int = Field(500, ge=1, description="Steps between validations.")
+    validation_clips: int = Field(64, ge=1, description="Most clips a validation looks at, evenly spread.")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="Number format of the forward and backward pass."
+    )
+    channels: int = Field(0, ge=0, description="Channels of the frames; 0 takes what the data have.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")
+    workers: int = Field(0, ge=0, description="Processes that prepare clips beside the main one.")
+    seed: int = Field(0, ge=0, description="Seed of everything random.")
