@@ -248,7 +248,7 @@ def _convolve(
                 "CIN": cin, "STRIDE": x.stride(0), "C": c, "COUT": weight.shape[1], "KH": kh, "KW": kw,
                 "DH": picture.dilation[0], "DW": picture.dilation[1], "BM": bm, "BN": bn, "BK": bk,
                 "PRECISION": "tf32" if picture.tf32 else "ieee",
-                "WIDEN": interpreting() and x.dtype == torch.bfloat16, **constants,
+                "WIDEN": interpreting(), **constants,
             },
             programs=-(-n // bm) * -(-c // bn),
             # AMD's 64 KiB of shared memory hold two stages.

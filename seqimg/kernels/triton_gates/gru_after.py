@@ -74,6 +74,7 @@ def after(
             "bias": bias, "update": update, "keep": keep, "slope": slope_of(activation, slope),
             "rows_per_sample": rows,
         },
+        gates,
         (n, c),
         Traffic(
             6 * width(gates) + 3 * width(recurrent) + width(h, h_out, y, candidate, each),
@@ -135,6 +136,7 @@ def after_backward(
             "drecurrent": drecurrent, "dh_prev": dh_prev, "dy": dy, "dconv": dconv, "keep_next": later,
             "update": update, "keep": keep, "slope": slope_of(activation, slope), "rows_per_sample": rows,
         },
+        gates,
         (n, c),
         Traffic(
             3 * width(gates, dprojected, drecurrent) + width(dh, candidate, h, dh_prev, dy, dconv, each)

@@ -170,6 +170,7 @@ def _on(tensor: Tensor) -> "torch.cuda.device | nullcontext[None]":
 def pointwise(
     kernel: str,
     arguments: Mapping[str, "Tensor | int | float | None"],
+    like: Tensor,
     shape: tuple[int, int],
     traffic: Traffic,
     *,
@@ -182,6 +183,7 @@ def pointwise(
     Args:
         kernel: `"module.function"`.
         arguments: All but the number of vectors.
+        like: An operand of the data type.
         shape: (N, C).
         traffic: The least to be moved, without factors.
         factors: How many operands `[B]` there are: each lane reads one value of each for every vector.
@@ -189,7 +191,8 @@ def pointwise(
         **constants: Compile-time arguments beside C, VEC and BLOCK.
     """
     n, channels = shape
-    vector = gcd(channels, _ELEMENTS_A_LANE)
+    widest = 16 // like.element_size()
+    vector = gcd(channels, widest)
     warps = next(warps for limit, warps in _WARPS if limit is None or n * channels <= limit)
     block = _ELEMENTS_A_LANE * wave() * warps
     if n == 0:
@@ -205,6 +208,6 @@ def pointwise(
             traffic=Traffic(traffic.streamed, traffic.once, traffic.cached + 4 * factors / vector),
             elements_a_program=block,
             steps=steps,
-            aligned=vector == _ELEMENTS_A_LANE,
+            aligned=vector == widest,
         )
     )

@@ -72,6 +72,7 @@ def lstm(
             "gates": gates, "state": state, "state_out": state_out, "y": y, "recurrent": recurrent,
             "peephole": peephole, "update": update, "keep": keep, "rows_per_sample": rows,
         },
+        gates,
         (n, c),
         Traffic(
             8 * width(gates) + 4 * width(recurrent) + 2 * width(state_out, each) + width(state, mixed, y),
@@ -126,6 +127,7 @@ def lstm_backward(
             "dy": dy, "dconv": dconv, "keep_next": later, "peephole": peephole, "update": update,
             "keep": keep, "rows_per_sample": rows,
         },
+        gates,
         (n, c),
         Traffic(
             4 * width(gates, dgates) + 2 * width(dstate, dstate_prev, each) + width(state, dy, dconv),

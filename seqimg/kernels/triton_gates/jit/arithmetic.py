@@ -31,22 +31,27 @@ def place(n_vectors, C: tl.constexpr, VEC: tl.constexpr, BLOCK: tl.constexpr):
 
 
 @triton.jit
-def factor(values, row, rows_per_sample, mask):
-    """Return each row's value of `values [B]` as fp32 `[V, 1]`; 1 where there are no values."""
+def factor(values, sample, inside):
+    """Return `values [B]` of each row's sample as fp32 `[V, 1]`; 1 where there are no values.
+
+    `inside` is the mask of the rows `[V, 1]`.
+    """
     if values is None:
         return 1.0
-    return tl.load(values + row // rows_per_sample, mask=mask, other=1).to(tl.float32)
+    else:  # Triton compiles what follows a return
+        return tl.load(values + sample, mask=inside, other=1).to(tl.float32)
 
 
 @triton.jit
-def share(update, row, column, WIDTH: tl.constexpr, rows_per_sample, inside, mask, EACH: tl.constexpr):
+def share(update, row, sample, column, WIDTH: tl.constexpr, inside, mask, EACH: tl.constexpr):
     """Return the update share: 1, one of each sample `[B]`, or (EACH) one of each element `[N, WIDTH]`.
 
     `inside` is the mask of the rows `[V, 1]`, `mask` that of the elements.
     """
     if EACH:
         return tl.load(update + row * WIDTH + column, mask=mask, other=1).to(tl.float32)
-    return factor(update, row, rows_per_sample, inside)
+    else:
+        return factor(update, sample, inside)
 
 
 @triton.jit

@@ -54,7 +54,7 @@ def _sum(
         there = weight + (tap * CIN + k)[:, None] * COUT + channel[None, :]
         mask = (k < CIN)[:, None] & (channel < C)[None, :]
         b = tl.load(there, mask=mask, other=0.0)
-        if WIDEN:  # the interpreter cannot multiply matrices of bf16
+        if WIDEN:  # the interpreter multiplies no bf16 matrices, and fp16 ones slowly
             a, b = a.to(tl.float32), b.to(tl.float32)
         first = tl.dot(a, b, first, input_precision=PRECISION)
         if TWO:
@@ -79,10 +79,11 @@ def reset(
         True, PRECISION, WIDEN,
     )  # fmt: skip
     row, c = pixel[:, None], channel[None, :]
+    sample = row // rows_per_sample
     mask = (row < n) & (c < C)
     D = gates.dtype.element_ty
     gates += row * (3 * C) + c
-    k = factor(keep, row, rows_per_sample, row < n)
+    k = factor(keep, sample, row < n)
     r = logistic(tl.load(gates, mask=mask).to(tl.float32) + kept(r, k))
     z = logistic(tl.load(gates + C, mask=mask).to(tl.float32) + kept(z, k))
     state = kept(tl.load(h + row * C + c, mask=mask).to(tl.float32), k)
@@ -106,13 +107,14 @@ def blend(
         False, PRECISION, WIDEN,
     )  # fmt: skip
     row, c = pixel[:, None], channel[None, :]
+    sample = row // rows_per_sample
     mask = (row < n) & (c < C)
     gates += row * (3 * C) + c
     new = squash(tl.load(gates + 2 * C, mask=mask).to(tl.float32) + new, ACT, slope)
     z = tl.load(gates + C, mask=mask).to(tl.float32)
-    k = factor(keep, row, rows_per_sample, row < n)
+    k = factor(keep, sample, row < n)
     state = kept(tl.load(h + row * C + c, mask=mask).to(tl.float32), k)
-    u = share(update, row, c, C, rows_per_sample, row < n, mask, EACH)
+    u = share(update, row, sample, c, C, row < n, mask, EACH)
     state += u * z * (new - state)
     tl.store(gates + 2 * C, new.to(gates.dtype.element_ty), mask=mask)
     tl.store(h_out + row * C + c, state, mask=mask)
@@ -134,9 +136,10 @@ def reset_backward(
         False, PRECISION, WIDEN,
     )  # fmt: skip
     row, c = pixel[:, None], channel[None, :]
+    sample = row // rows_per_sample
     mask = (row < n) & (c < C)
     r = tl.load(gates + row * (3 * C) + c, mask=mask).to(tl.float32)
-    k = factor(keep, row, rows_per_sample, row < n)
+    k = factor(keep, sample, row < n)
     state = kept(tl.load(h + row * C + c, mask=mask).to(tl.float32), k)
     before = tl.load(dh_prev + row * C + c, mask=mask)
     tl.store(dgates + row * (3 * C) + c, (d * state * r * (1.0 - r)).to(dgates.dtype.element_ty), mask=mask)
@@ -157,7 +160,8 @@ def gates_backward(
         False, PRECISION, WIDEN,
     )  # fmt: skip
     row, c = pixel[:, None], channel[None, :]
+    sample = row // rows_per_sample
     mask = (row < n) & (c < C)
-    k = factor(keep, row, rows_per_sample, row < n)
+    k = factor(keep, sample, row < n)
     before = tl.load(dh_prev + row * C + c, mask=mask)
     tl.store(dh_prev + row * C + c, before + kept(d, k), mask=mask)

@@ -29,13 +29,14 @@ def forward(
 ):  # fmt: skip
     """The whole step behind the convolution; r, z, n replace the projection in `gates`."""
     row, c, mask = place(n_vectors, C, VEC, BLOCK)
+    sample = row // rows_per_sample
     D = gates.dtype.element_ty
     gates += row * (3 * C) + c
     recurrent += row * (3 * C) + c
     r = tl.load(gates, mask=mask).to(tl.float32)
     z = tl.load(gates + C, mask=mask).to(tl.float32)
     n = tl.load(gates + 2 * C, mask=mask).to(tl.float32)
-    k = factor(keep, row, rows_per_sample, mask)
+    k = factor(keep, sample, mask)
     r += kept(tl.load(recurrent, mask=mask).to(tl.float32), k)
     z += kept(tl.load(recurrent + C, mask=mask).to(tl.float32), k)
     q = kept(tl.load(recurrent + 2 * C, mask=mask).to(tl.float32), k)
@@ -44,7 +45,7 @@ def forward(
         r += tl.load(bias + c).to(tl.float32)
         z += tl.load(bias + C + c).to(tl.float32)
         q += tl.load(bias + 2 * C + c).to(tl.float32)
-    u = share(update, row, c, C, rows_per_sample, mask, mask, EACH)
+    u = share(update, row, sample, c, C, mask, mask, EACH)
     r, z = logistic(r), logistic(z)
     n = squash(n + r * q, ACT, slope)
     tl.store(gates, r.to(D), mask=mask)
@@ -67,22 +68,23 @@ def backward(
 ):  # fmt: skip
     """From the gradient of h' to those of both pre-activations and, but for the convolution, of h."""
     row, c, mask = place(n_vectors, C, VEC, BLOCK)
+    sample = row // rows_per_sample
     D = dprojected.dtype.element_ty
     at = row * C + c
     d = tl.load(dh + at, mask=mask)
     if dy is not None:
         d += tl.load(dy + at, mask=mask).to(tl.float32)
     if dconv is not None:
-        later = factor(keep_next, row, rows_per_sample, mask)
+        later = factor(keep_next, sample, mask)
         d += kept(tl.load(dconv + at, mask=mask).to(tl.float32), later)
     gates += row * (3 * C) + c
     r = tl.load(gates, mask=mask).to(tl.float32)
     z = tl.load(gates + C, mask=mask).to(tl.float32)
     n = tl.load(gates + 2 * C, mask=mask).to(tl.float32)
     q = tl.load(candidate + at, mask=mask).to(tl.float32)
-    k = factor(keep, row, rows_per_sample, mask)
+    k = factor(keep, sample, mask)
     state = kept(tl.load(h + at, mask=mask).to(tl.float32), k)
-    u = share(update, row, c, C, rows_per_sample, mask, mask, EACH)
+    u = share(update, row, sample, c, C, mask, mask, EACH)
     dz = d * u * (n - state) * z * (1.0 - z)
     dn = d * u * z * derivative(n, ACT, slope)
     dr = dn * q * r * (1.0 - r)

@@ -28,12 +28,13 @@ def reset(
 ):  # fmt: skip
     """r, z = σ(gates + keep * recurrent), in place; rh = r * keep * h."""
     row, c, mask = place(n_vectors, C, VEC, BLOCK)
+    sample = row // rows_per_sample
     D = gates.dtype.element_ty
     gates += row * (3 * C) + c
     r = tl.load(gates, mask=mask).to(tl.float32)
     z = tl.load(gates + C, mask=mask).to(tl.float32)
     state = tl.load(h + row * C + c, mask=mask).to(tl.float32)
-    k = factor(keep, row, rows_per_sample, mask)
+    k = factor(keep, sample, mask)
     if recurrent is not None:
         recurrent += row * (2 * C) + c
         r += kept(tl.load(recurrent, mask=mask).to(tl.float32), k)
@@ -52,14 +53,15 @@ def blend(
 ):  # fmt: skip
     """Candidate n = act(gates + recurrent), in place; h' = h + u * z * (n - h) of the kept h."""
     row, c, mask = place(n_vectors, C, VEC, BLOCK)
+    sample = row // rows_per_sample
     gates += row * (3 * C) + c
     z = tl.load(gates + C, mask=mask).to(tl.float32)
     n = tl.load(gates + 2 * C, mask=mask).to(tl.float32)
     state = tl.load(h + row * C + c, mask=mask).to(tl.float32)
     if recurrent is not None:
         n += tl.load(recurrent + row * C + c, mask=mask).to(tl.float32)
-    state = kept(state, factor(keep, row, rows_per_sample, mask))
-    u = share(update, row, c, C, rows_per_sample, mask, mask, EACH)
+    state = kept(state, factor(keep, sample, mask))
+    u = share(update, row, sample, c, C, mask, mask, EACH)
     n = squash(n, ACT, slope)
     state += u * z * (n - state)
     tl.store(gates + 2 * C, n.to(gates.dtype.element_ty), mask=mask)
@@ -76,20 +78,21 @@ def blend_backward(
 ):  # fmt: skip
     """From the gradient of h' to those of the z and n pre-activations and, in part, of h."""
     row, c, mask = place(n_vectors, C, VEC, BLOCK)
+    sample = row // rows_per_sample
     D = dgates.dtype.element_ty
     at = row * C + c
     d = tl.load(dh + at, mask=mask)
     if dy is not None:
         d += tl.load(dy + at, mask=mask).to(tl.float32)
     if dconv is not None:
-        later = factor(keep_next, row, rows_per_sample, mask)
+        later = factor(keep_next, sample, mask)
         d += kept(tl.load(dconv + at, mask=mask).to(tl.float32), later)
     gates += row * (3 * C) + c
     z = tl.load(gates + C, mask=mask).to(tl.float32)
     n = tl.load(gates + 2 * C, mask=mask).to(tl.float32)
-    k = factor(keep, row, rows_per_sample, mask)
+    k = factor(keep, sample, mask)
     state = kept(tl.load(h + at, mask=mask).to(tl.float32), k)
-    u = share(update, row, c, C, rows_per_sample, mask, mask, EACH)
+    u = share(update, row, sample, c, C, mask, mask, EACH)
     dgates += row * (3 * C) + c
     tl.store(dgates + C, (d * u * (n - state) * z * (1.0 - z)).to(D), mask=mask)
     tl.store(dgates + 2 * C, (d * u * z * derivative(n, ACT, slope)).to(D), mask=mask)
@@ -103,10 +106,11 @@ def reset_backward(
 ):  # fmt: skip
     """From the gradient of r * h to that of the r pre-activation; adds the share of h to `dh_prev`."""
     row, c, mask = place(n_vectors, C, VEC, BLOCK)
+    sample = row // rows_per_sample
     at = row * C + c
     d = tl.load(drh + at, mask=mask).to(tl.float32)
     r = tl.load(gates + row * (3 * C) + c, mask=mask).to(tl.float32)
-    k = factor(keep, row, rows_per_sample, mask)
+    k = factor(keep, sample, mask)
     state = kept(tl.load(h + at, mask=mask).to(tl.float32), k)
     dr = d * state * r * (1.0 - r)
     tl.store(dgates + row * (3 * C) + c, dr.to(dgates.dtype.element_ty), mask=mask)

@@ -18,13 +18,14 @@ def forward(
 ):  # fmt: skip
     """The whole step behind the convolution; i, f, g, o replace the pre-activations in `gates`."""
     row, c, mask = place(n_vectors, C, VEC, BLOCK)
+    sample = row // rows_per_sample
     D = gates.dtype.element_ty
     gates += row * (4 * C) + c
     i = tl.load(gates, mask=mask).to(tl.float32)
     f = tl.load(gates + C, mask=mask).to(tl.float32)
     g = tl.load(gates + 2 * C, mask=mask).to(tl.float32)
     o = tl.load(gates + 3 * C, mask=mask).to(tl.float32)
-    k = factor(keep, row, rows_per_sample, mask)
+    k = factor(keep, sample, mask)
     at = row * (2 * C) + c
     cell = kept(tl.load(state + at + C, mask=mask).to(tl.float32), k)
     if recurrent is not None:
@@ -38,8 +39,8 @@ def forward(
         f += tl.load(peephole + C + c).to(tl.float32) * cell
     if update is not None:
         hidden = kept(tl.load(state + at, mask=mask).to(tl.float32), k)
-        uh = share(update, row, c, 2 * C, rows_per_sample, mask, mask, EACH)
-        uc = share(update, row, c + C, 2 * C, rows_per_sample, mask, mask, EACH)
+        uh = share(update, row, sample, c, 2 * C, mask, mask, EACH)
+        uc = share(update, row, sample, c + C, 2 * C, mask, mask, EACH)
     i, f, g = logistic(i), logistic(f), tanh(g)
     fresh = f * cell + i * g
     if peephole is not None:
@@ -67,6 +68,7 @@ def backward(
 ):  # fmt: skip
     """From the gradients of h' and c' to those of the pre-activations and, in part, of h and c."""
     row, c, mask = place(n_vectors, C, VEC, BLOCK)
+    sample = row // rows_per_sample
     D = dgates.dtype.element_ty
     at = row * (2 * C) + c
     dhidden = tl.load(dstate + at, mask=mask)
@@ -74,11 +76,11 @@ def backward(
     if dy is not None:
         dhidden += tl.load(dy + row * C + c, mask=mask).to(tl.float32)
     if dconv is not None:
-        later = factor(keep_next, row, rows_per_sample, mask)
+        later = factor(keep_next, sample, mask)
         dhidden += kept(tl.load(dconv + row * C + c, mask=mask).to(tl.float32), later)
-    k = factor(keep, row, rows_per_sample, mask)
-    uh = share(update, row, c, 2 * C, rows_per_sample, mask, mask, EACH)
-    uc = share(update, row, c + C, 2 * C, rows_per_sample, mask, mask, EACH)
+    k = factor(keep, sample, mask)
+    uh = share(update, row, sample, c, 2 * C, mask, mask, EACH)
+    uc = share(update, row, sample, c + C, 2 * C, mask, mask, EACH)
     gates += row * (4 * C) + c
     i = tl.load(gates, mask=mask).to(tl.float32)
     f = tl.load(gates + C, mask=mask).to(tl.float32)

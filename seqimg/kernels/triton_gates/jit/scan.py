@@ -30,6 +30,7 @@ def forward(
 ):  # fmt: skip
     """h[t] = h[t-1] + u * z[t] * (n[t] - h[t-1]) for all t, h[t-1] kept."""
     row, c, mask = place(n_vectors, C, VEC, BLOCK)
+    sample = row // rows_per_sample
     at, gate_at = row * C + c, row * (2 * C) + c
     frame = rows.to(tl.int64) * C
     samples = rows // rows_per_sample
@@ -42,8 +43,8 @@ def forward(
         more = mask & (t + 1 < steps)
         z_next = tl.load(gates + gate_at, mask=more)
         n_next = tl.load(gates + gate_at + C, mask=more)
-        h = kept(h, factor(keep, row, rows_per_sample, mask))
-        u = share(update, row, c, C, rows_per_sample, mask, mask, EACH)
+        h = kept(h, factor(keep, sample, mask))
+        u = share(update, row, sample, c, C, mask, mask, EACH)
         h += u * logistic(z) * (squash(n, ACT, slope) - h)
         tl.store(y + at, h.to(y.dtype.element_ty), mask=mask)
         y += frame
@@ -56,7 +57,7 @@ def forward(
 
 @triton.jit
 def _step_backward(
-    d, gates, dgates, previous, update, keep, slope, row, c, rows_per_sample, mask,
+    d, gates, dgates, previous, update, keep, slope, row, c, sample, mask,
     C: tl.constexpr, ACT: tl.constexpr, EACH: tl.constexpr,
 ):  # fmt: skip
     """Write the gradients of one frame's gates; return that of the state before it."""
@@ -64,8 +65,8 @@ def _step_backward(
     at = row * (2 * C) + c
     z = logistic(tl.load(gates + at, mask=mask).to(tl.float32))
     n = squash(tl.load(gates + at + C, mask=mask).to(tl.float32), ACT, slope)
-    k = factor(keep, row, rows_per_sample, mask)
-    u = share(update, row, c, C, rows_per_sample, mask, mask, EACH)
+    k = factor(keep, sample, mask)
+    u = share(update, row, sample, c, C, mask, mask, EACH)
     previous = kept(previous.to(tl.float32), k)
     tl.store(dgates + at, (d * u * (n - previous) * z * (1.0 - z)).to(D), mask=mask)
     tl.store(dgates + at + C, (d * u * z * derivative(n, ACT, slope)).to(D), mask=mask)
@@ -80,6 +81,7 @@ def backward(
 ):  # fmt: skip
     """The same recurrence in reverse: dh[t-1] = keep * (1 - u z[t]) * (dh[t] + dy[t])."""
     row, c, mask = place(n_vectors, C, VEC, BLOCK)
+    sample = row // rows_per_sample
     at = row * C + c
     frame = rows.to(tl.int64) * C
     samples = rows // rows_per_sample
@@ -101,7 +103,7 @@ def backward(
         d += tl.load(dy + at, mask=mask).to(tl.float32)
         previous = tl.load(y + at, mask=mask)
         d = _step_backward(
-            d, gates, dgates, previous, update, keep, slope, row, c, rows_per_sample, mask, C, ACT, EACH
+            d, gates, dgates, previous, update, keep, slope, row, c, sample, mask, C, ACT, EACH
         )  # fmt: skip
         dy -= frame
         gates -= 2 * frame
@@ -113,6 +115,6 @@ def backward(
     d += tl.load(dy + at, mask=mask).to(tl.float32)
     previous = tl.load(h0 + at, mask=mask)
     d = _step_backward(
-        d, gates, dgates, previous, update, keep, slope, row, c, rows_per_sample, mask, C, ACT, EACH
+        d, gates, dgates, previous, update, keep, slope, row, c, sample, mask, C, ACT, EACH
     )  # fmt: skip
     tl.store(dh0 + at, d, mask=mask)
