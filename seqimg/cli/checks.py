@@ -5,12 +5,16 @@ import platform
 import re
 import shutil
 import tempfile
+from dataclasses import fields
 from importlib import metadata
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from seqimg import __version__
 from seqimg.plugins import CheckResult
 from seqimg.plugins.manager import BUILTIN, plugin_host
+from seqimg.plugins.reports import reason_of
 
 __all__ = ["folders", "gpu", "kernels", "packages", "plugins", "python", "torch", "video"]
 
@@ -88,26 +92,20 @@ def gpu() -> CheckResult:
 
 
 def kernels() -> CheckResult:
-    """Name the kernel that computes each op on the device in use, and why not the others."""
+    """Name each cell and the kernel that computes it on the device in use, and why not a faster one."""
     import torch
-
-    from seqimg.kernels import CallSignature, explain
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     host = plugin_host(strict=False)
-    lines, unserved = [], []
-    for op in sorted({spec.op for spec in host.kernels.values()}):
-        candidates = explain(CallSignature(op, device, "float32"))
-        usable = [c.spec.name for c in candidates if not c.reasons and c.spec.status == "stable"]
-        refused = [f"{c.spec.name}: {', '.join(c.reasons)}" for c in candidates if c.reasons]
-        if usable:
-            host.kernels.load(f"{op}/{usable[0]}")
-        else:
-            unserved.append(op)
-        lines.append(f"{op}: {', '.join(usable) or 'none'}" + (f" ({'; '.join(refused)})" if refused else ""))
-    if unserved or not lines:
+    lines, wrong = [], []
+    for name in host.cells.names():
+        try:
+            lines.append(f"{name}: {_kernel_of(host.cells.load(name), device)}")
+        except Exception as error:  # noqa: BLE001 -- isolation: the other cells are still looked at
+            wrong.append(f"{name}: {reason_of(error)}")
+    if wrong or not lines:
         return CheckResult(
-            state="fail", detail="; ".join(lines) or "no kernel is registered", fix="seqimg plugins list"
+            state="fail", detail="; ".join(wrong) or "no cell is registered", fix="seqimg plugins list"
         )
     return CheckResult(state="ok", detail=f"on {device}: {'; '.join(lines)}")
 
@@ -161,6 +159,23 @@ def folders() -> CheckResult:
     if shutil.disk_usage(here).free < _LITTLE_SPACE:
         return CheckResult(state="warn", detail=free, fix="make room, or work on another disk")
     return CheckResult(state="ok", detail=f"current and temporary folder can be written, {free}")
+
+
+def _kernel_of(cell_class: Any, device: str) -> str:
+    """Return the kernel for a plain cell of this class, loaded, and in brackets those refused before it."""
+    from seqimg.kernels import CallSignature, explain, select
+
+    cell = cell_class(8, 8)
+    options = tuple((field.name, getattr(cell, field.name)) for field in fields(cell))
+    signature = CallSignature(f"{cell.family}.sequence", device, "float32", options)
+    select(signature, "auto")
+    candidates = explain(signature)
+    chosen = next(c for c in candidates if not c.reasons and c.spec.status == "stable")
+    refused = [
+        f"{c.spec.name}: {', '.join(c.reasons) or c.spec.status}"
+        for c in takewhile(lambda candidate: candidate is not chosen, candidates)
+    ]
+    return chosen.spec.name + (f" ({'; '.join(refused)})" if refused else "")
 
 
 def _encodes(codec: str) -> bool:

@@ -21,16 +21,18 @@ class SectionedCommand(TyperCommand):
     """A command whose plain help puts options under the heading of their panel."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write one list a heading, in the order of the parameters."""
-        sections: dict[str, list[tuple[str, str]]] = {}
+        """Write one list a heading, in the order of the parameters; arguments come first."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record is not None:
-                usual = "Arguments" if param.param_type_name == "argument" else "Options"
-                sections.setdefault(getattr(param, "rich_help_panel", None) or usual, []).append(record)
+            if record is not None and param.param_type_name == "argument":
+                sections["Arguments"].append((str(param.metavar or param.name), record[1]))
+            elif record is not None:
+                sections.setdefault(getattr(param, "rich_help_panel", None) or "Options", []).append(record)
         for heading, rows in sections.items():
-            with formatter.section(heading):
-                formatter.write_dl(rows)
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
 
 
 def with_flags(

@@ -40,7 +40,15 @@ class Bar(Protocol):
     visible: bool
 
     def advance(self, steps: float = 1, **figures: float | str) -> None:
-        """Count `steps` more as done and show `figures`, for example `loss=0.01`, beside the bar."""
+        """Count `steps` more as done and show figures beside the bar: numbers with their names, text as it is.
+
+        Example:
+            >>> with Output().progress("Training", total=2) as bar:
+            ...     bar.advance(loss=0.5, speed="90 frames/s")
+        """
+
+    def set_total(self, total: float) -> None:
+        """Say anew how many steps make it whole."""
 
 
 class Output:
@@ -104,14 +112,11 @@ class Output:
             label: What is being done.
             total: How many steps make it whole, None when nobody knows.
 
-        Example:
-            >>> with Output().progress("Training", total=2) as bar:
-            ...     bar.advance(loss=0.5)
         """
         if self.quiet or self.json or not _is_terminal(sys.stderr):
             yield _NoBar()
             return
-        with _rich_progress() as progress:
+        with _rich_progress(transient=total is None) as progress:
             yield _RichBar(progress, progress.add_task(label, total=total, figures=""))
 
 
@@ -146,6 +151,9 @@ class _NoBar:
     def advance(self, steps: float = 1, **figures: float | str) -> None:
         """Show nothing."""
 
+    def set_total(self, total: float) -> None:
+        """Show nothing."""
+
 
 class _RichBar:
     visible = True
@@ -157,11 +165,17 @@ class _RichBar:
 
     def advance(self, steps: float = 1, **figures: float | str) -> None:
         self._figures.update(figures)
-        shown = "  ".join(f"{name} {_figure(value)}" for name, value in self._figures.items())
-        self._progress.update(self._task, advance=steps, figures=shown)
+        shown = [
+            value if isinstance(value, str) else f"{name} {value:.4g}"
+            for name, value in self._figures.items()
+        ]
+        self._progress.update(self._task, advance=steps, figures="  ".join(shown))
+
+    def set_total(self, total: float) -> None:
+        self._progress.update(self._task, total=total)
 
 
-def _rich_progress() -> "Progress":
+def _rich_progress(*, transient: bool) -> "Progress":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -171,9 +185,11 @@ def _rich_progress() -> "Progress":
         MofNCompleteColumn(),
         TextColumn("{task.fields[figures]}", markup=False),
         TimeRemainingColumn(),
+        TextColumn("left"),
         console=Console(stderr=True),
         # Data in a pipe must never pass through the console on stderr.
         redirect_stdout=_is_terminal(sys.stdout),
+        transient=transient,
     )
 
 
@@ -197,10 +213,6 @@ def _print_table(table: Table) -> None:
 def _is_terminal(stream: object) -> bool:
     isatty = getattr(stream, "isatty", None)
     return bool(isatty is not None and isatty())
-
-
-def _figure(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _plain(value: object) -> object:

@@ -100,8 +100,8 @@ def _apply(
             )
         frames = (to_frame(picture, info.dtype, info.value_range) for picture in chain([first], pictures))
         saved = save_sequence(frames, place, fps=rate, value_range=info.value_range, overwrite=overwrite)
-    for note in saved.notes:
-        output().say(note)
+    if saved.notes:
+        output().say(f"Written with {', '.join(saved.notes)}.")
     return {
         "options": options.model_dump(mode="json"),
         "frames_read": stream.frames_seen,

@@ -93,7 +93,9 @@ def show_progress(bar: Bar) -> Callable[[StepReport], None]:
     def show(report: StepReport) -> None:
         nonlocal said
         waiting = f"{report.data_share:.0%}"
-        bar.advance(loss=report.loss, speed=f"{report.frames_per_second:.0f} frames/s", waiting=waiting)
+        speed = f"{report.frames_per_second:.0f} frames/s"
+        bar.set_total(report.steps)
+        bar.advance(loss=report.loss, speed=speed, waiting=f"{waiting} waiting")
         silent = perf_counter() - said
         if report.validation is None and (bar.visible or silent < _LONGEST_SILENCE):
             return
@@ -101,7 +103,7 @@ def show_progress(bar: Bar) -> Callable[[StepReport], None]:
         validation = f"validation {', '.join(figures)}, " if figures else ""
         output().say(
             f"step {report.step}/{report.steps}: loss {report.loss:.4g}, {validation}"
-            f"{report.frames_per_second:.0f} frames/s, {waiting} of the time waiting for data"
+            f"{speed}, {waiting} of the time waiting for data"
         )
         said = perf_counter()
 
