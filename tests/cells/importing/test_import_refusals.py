@@ -160,7 +160,11 @@ def test_of_several_dtypes_the_widest_is_taken() -> None:
         ("ndrplz", lambda: {"conv.weight": torch.ones(8, 5, 3, 3), "conv.bias": torch.ones(8)}),
         (
             "keras_conv_lstm",
-            lambda: {"kernel": torch.ones(3, 3, 2, 8), "recurrent_kernel": torch.ones(3, 3, 2, 8)},
+            lambda: {
+                "kernel": torch.ones(3, 3, 2, 8),
+                "recurrent_kernel": torch.ones(3, 3, 2, 8),
+                "bias": torch.ones(8),
+            },
         ),
     ],
 )
