@@ -98,9 +98,9 @@ def conv_reset(
     n, c = h.shape
     require(n, 3 * c, gates=gates)
     require(n, c, x=x, h=h, rh=rh)
-    rows, factors = per_sample(n, keep)
+    rows, _ = per_sample(n, keep)
     _convolve(
-        "reset", x, weight, picture, n, c, factors,
+        "reset", x, weight, picture, n, c,
         {"gates": gates, "h": h, "rh": rh, "keep": keep, "rows_per_sample": rows},
         moved=4 * width(gates) + width(h, rh),
         outputs=2,
@@ -141,9 +141,9 @@ def conv_blend(
     require(n, c, rh=rh, h=h, y=y)
     require_state(n, c, h_out=h_out)
     each, shared = split_update(update, n, c)
-    rows, factors = per_sample(n, keep, shared)
+    rows, _ = per_sample(n, keep, shared)
     _convolve(
-        "blend", rh, weight, picture, n, c, factors,
+        "blend", rh, weight, picture, n, c,
         {
             "gates": gates, "h": h, "h_out": h_out, "y": y, "update": update, "keep": keep,
             "slope": slope_of(activation, slope), "rows_per_sample": rows,
@@ -179,9 +179,9 @@ def conv_reset_backward(
     require(n, 3 * c, gates=gates, dgates=dgates)
     require(n, c, h=h)
     require_state(n, c, dh_prev=dh_prev)
-    rows, factors = per_sample(n, keep)
+    rows, _ = per_sample(n, keep)
     _convolve(
-        "reset_backward", dgates[:, 2 * c :], weight, picture, n, c, factors,
+        "reset_backward", dgates[:, 2 * c :], weight, picture, n, c,
         {
             "gates": gates, "h": h, "dgates": dgates, "dh_prev": dh_prev, "keep": keep,
             "rows_per_sample": rows,
@@ -205,9 +205,9 @@ def conv_gates_backward(
     n, c = dh_prev.shape
     require(n, 3 * c, dgates=dgates)
     require_state(n, c, dh_prev=dh_prev)
-    rows, factors = per_sample(n, keep)
+    rows, _ = per_sample(n, keep)
     _convolve(
-        "gates_backward", dgates[:, : 2 * c], weight, picture, n, c, factors,
+        "gates_backward", dgates[:, : 2 * c], weight, picture, n, c,
         {"dh_prev": dh_prev, "keep": keep, "rows_per_sample": rows},
         moved=2 * width(dh_prev),
     )  # fmt: skip
@@ -220,7 +220,6 @@ def _convolve(
     picture: Picture,
     n: int,
     c: int,
-    factors: int,
     arguments: "dict[str, Tensor | int | float | None]",
     *,
     moved: int,
@@ -239,7 +238,7 @@ def _convolve(
     half = x.dtype != torch.float32
     bm, bn = (128, _block(c, 64)) if half else (64, _block(c, 32))
     bk = _block(cin, 64 if half else 16)
-    warps = 8 if half and outputs == 2 else 4
+    warps = 8 if half else 4
     launch(
         Launch(
             f"conv.{name}",
@@ -254,9 +253,7 @@ def _convolve(
             # AMD's 64 KiB of shared memory hold two stages.
             options={"num_warps": warps, "num_stages": 2 if wave() == 64 else 3},
             elements=n * c,
-            traffic=Traffic(
-                moved + width(x) * cin / c, cached=4 * factors, flops=2 * kh * kw * cin * outputs
-            ),
+            traffic=Traffic(moved + width(x) * cin / c, flops=2 * kh * kw * cin * outputs),
             elements_a_program=bm * bn,
             aligned=c % 8 == 0,
             matrix=half or picture.tf32,

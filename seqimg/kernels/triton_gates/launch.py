@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from math import gcd
@@ -49,12 +49,14 @@ class Traffic:
         streamed: To and from memory, in each step.
         once: To and from memory once a launch: the states at the ends of a scan.
         cached: Operands that many elements share, in each step: factors of a sample, vectors of channels.
+        narrow: What of these two cannot come 16 bytes at a time.
         flops: Floating point operations of the convolution.
     """
 
     streamed: float
     once: float = 0
     cached: float = 0
+    narrow: float = 0
     flops: float = 0
 
 
@@ -197,6 +199,8 @@ def pointwise(
     block = _ELEMENTS_A_LANE * wave() * warps
     if n == 0:
         return
+    shared = 4 * factors / vector
+    masks = _mask_bytes(arguments["update"], channels) if constants.get("EACH") else 0
     launch(
         Launch(
             kernel,
@@ -205,9 +209,16 @@ def pointwise(
             programs=-(-n * channels // block),
             options={"num_warps": warps},
             elements=n * channels,
-            traffic=Traffic(traffic.streamed, traffic.once, traffic.cached + 4 * factors / vector),
+            traffic=replace(traffic, cached=traffic.cached + shared, narrow=shared + masks),
             elements_a_program=block,
             steps=steps,
             aligned=vector == widest,
         )
     )
+
+
+def _mask_bytes(update: object, channels: int) -> float:
+    """Return the bytes a state element of an update mask `[…, N, k·C]`: at one byte a value VEC are no 16."""
+    if not isinstance(update, Tensor) or update.element_size() > 1:
+        return 0
+    return update.shape[-1] / channels
