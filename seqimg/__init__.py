@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqimg.cells.importing import import_cell
     from seqimg.config import TaskConfig
     from seqimg.data.clips import Clip
     from seqimg.errors import SeqimgError
@@ -33,6 +34,7 @@ __all__ = [
     "Stream",
     "Task",
     "TaskConfig",
+    "import_cell",
     "load",
     "open_sequence",
     "save_sequence",
@@ -47,6 +49,7 @@ _HOMES = {
     "Stream": "seqimg.streaming",
     "Task": "seqimg.task",
     "TaskConfig": "seqimg.config",
+    "import_cell": "seqimg.cells.importing",
     "load": "seqimg.modelfolder",
     "open_sequence": "seqimg.sequences.open",
     "save_sequence": "seqimg.sequences.save",

@@ -7,6 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from seqimg.cells.gating import LEAKY_SLOPE
+from seqimg.kernels.arithmetic import activate
+
 __all__ = [
     "SameConv",
     "channels_last",
@@ -17,6 +20,14 @@ __all__ = [
 ]
 
 _ONE_DNN_DTYPES = (torch.float32, torch.bfloat16)
+_ONE_DNN_ACTIVATIONS: dict[str, tuple[str, list[float]]] = {
+    "linear": ("none", []),
+    "sigmoid": ("sigmoid", []),
+    "tanh": ("tanh", []),
+    "relu": ("relu", []),
+    "leaky": ("leaky_relu", [LEAKY_SLOPE]),
+}
+"""What they are called where they are part of a convolution, and their parameters."""
 
 
 class SameConv:
@@ -41,14 +52,17 @@ class SameConv:
                 self.weight, self.padding, [1, 1], self.dilation, 1, list(pictures)
             )
 
-    def __call__(self, pictures: Tensor, bias: Tensor | None = None) -> Tensor:
-        """Return the convolution of `pictures` `[N, I, H, W]`, freshly allocated."""
+    def __call__(self, pictures: Tensor, bias: Tensor | None = None, activation: str = "linear") -> Tensor:
+        """Return the activated convolution of `pictures` `[N, I, H, W]`, freshly allocated."""
         if self._packed is not None and _is_channels_last(pictures):
+            name, scalars = _ONE_DNN_ACTIVATIONS[activation]
             result: Tensor = torch.ops.mkldnn._convolution_pointwise(
-                _beyond_doubt(pictures), self._packed, bias, self.padding, [1, 1], self.dilation, 1, "none", [], ""
+                _beyond_doubt(pictures), self._packed, bias, self.padding, [1, 1], self.dilation, 1, name, scalars, ""
             )  # fmt: skip
             return result
-        return conv2d(pictures, self.weight, bias, padding=self.padding, dilation=self.dilation)
+        plain = conv2d(pictures, self.weight, bias, padding=self.padding, dilation=self.dilation)
+        activate(plain, activation)
+        return plain
 
     def add_to(self, total: Tensor, pictures: Tensor) -> None:
         """Add the convolution of `pictures` `[N, I, H, W]` to `total` `[N, O, H, W]`, in place."""

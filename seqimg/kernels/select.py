@@ -19,7 +19,7 @@ from seqimg.errors import UnavailableError, did_you_mean
 from seqimg.plugins import KernelSpec, resolve
 from seqimg.plugins.manager import plugin_host
 
-__all__ = ["CallSignature", "Candidate", "explain", "select", "use_kernel"]
+__all__ = ["CallSignature", "Candidate", "explain", "offers", "select", "use_kernel"]
 
 Kernel = Callable[..., Any]
 _CHOICE: ContextVar[str | None] = ContextVar("seqimg_kernel", default=None)
@@ -78,7 +78,22 @@ def select(signature: CallSignature, choice: str | None = None) -> Kernel:
     Raises:
         UnavailableError: The kernel asked for is unknown or cannot serve the call, or none can.
     """
-    return _select(signature, choice or _CHOICE.get() or os.environ.get("SEQIMG_KERNEL") or "auto")
+    return _select(signature, _asked_for(choice))
+
+
+def offers(op: str, choice: str | None = None) -> bool:
+    """Say whether automatic choice is asked for, or a kernel that `op` has.
+
+    A call that two ops could serve goes to the one that has the kernel asked for.
+
+    Example:
+        >>> offers("conv_gru.step"), offers("conv_gru.step", "fused")
+        (True, False)
+    """
+    name = _asked_for(choice)
+    if name == "auto":
+        return True
+    return any(spec.name == name and fnmatchcase(op, spec.op) for spec in plugin_host().kernels.values())
 
 
 def explain(signature: CallSignature) -> list[Candidate]:
@@ -91,6 +106,10 @@ def explain(signature: CallSignature) -> list[Candidate]:
     specs = [spec for spec in plugin_host().kernels.values() if fnmatchcase(signature.op, spec.op)]
     specs.sort(key=lambda spec: -spec.priority)
     return [Candidate(spec, tuple(_reasons(spec, signature))) for spec in specs]
+
+
+def _asked_for(choice: str | None) -> str:
+    return choice or _CHOICE.get() or os.environ.get("SEQIMG_KERNEL") or "auto"
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import fields, replace
+from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -9,12 +11,16 @@ from torch.nn.functional import group_norm
 
 from seqimg.cells import Cell
 from seqimg.errors import UsageError
-from seqimg.kernels import CallSignature, Controls, select
+from seqimg.kernels import CallSignature, Controls, offers, select
+from seqimg.kernels.step import Step
 
 __all__ = ["Level"]
 
-_CHOSEN: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {}
+_CHOSEN: dict[str, Callable[..., Any]] = {}
 """Kernels in use. A traced region can look one up here, but not go through plugins to find it."""
+
+_PREPARED: "WeakKeyDictionary[Level, tuple[object, Step]]" = WeakKeyDictionary()
+"""Steps prepared for streams; not in the levels themselves, which people copy."""
 
 
 class Level(nn.ParameterDict):
@@ -54,7 +60,10 @@ class Level(nn.ParameterDict):
             # The kernel is left with the recurrence: its input is in the pre-activations already.
             cell, x = replace(cell, input_channels=0), x[:, :, :0]
             weights = {name: weights[name] for name in cell.shapes()}
-        chosen = _choose(cell, x.device.type, x.dtype, controls.features, kernel)
+        if self._streams(x, state, controls) and offers(f"{cell.family}.step", kernel):
+            last = self._prepared_step(cell, weights, x[:, 0], state, kernel)(x[:, 0], state)
+            return cell.output(last).unsqueeze(1), last
+        chosen = _choose(cell, "sequence", x.device.type, x.dtype, controls.features, kernel)
         outputs, last = _CHOSEN[chosen](cell, x, state, weights, controls)
         return outputs, last
 
@@ -70,6 +79,27 @@ class Level(nn.ParameterDict):
             return x.new_zeros(shape)
         start: Tensor = self["first_state"].to(x.dtype)
         return start.view(1, -1, *(1 for _ in shape[2:])).expand(shape)
+
+    def _streams(self, x: Tensor, state: Tensor, controls: Controls) -> bool:
+        """Whether a call is one frame of a stream: nothing to differentiate, nothing to trace."""
+        if x.shape[1] != 1 or controls.features or torch.compiler.is_compiling():
+            return False
+        watched = (x, state, *self.parameters())
+        return not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in watched))
+
+    def _prepared_step(
+        self, cell: Cell, weights: dict[str, Tensor], frame: Tensor, state: Tensor, kernel: str | None
+    ) -> Step:
+        """Return the step for such frames, prepared again only when frames or weights have changed."""
+        chosen = _choose(cell, "step", frame.device.type, frame.dtype, (), kernel)
+        parameters = [self[name] for name in self.names]
+        versions = tuple((p.data_ptr(), -1 if p.is_inference() else p._version) for p in parameters)
+        key = (chosen, frame.shape, frame.dtype, frame.device, versions)
+        found = _PREPARED.get(self)
+        if found is None or found[0] != key or any(p.is_inference() for p in parameters):
+            found = key, cast(Step, _CHOSEN[chosen](cell, weights, frame, state))
+            _PREPARED[self] = found
+        return found[1]
 
     def _normed(self, x: Tensor, weights: dict[str, Tensor], gate_bias: Tensor | None) -> Tensor:
         """Return the normalised input's share `[B, T, P, H, W]`, without the biases that the kernel adds."""
@@ -90,11 +120,11 @@ class Level(nn.ParameterDict):
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _choose(
-    cell: Cell, device: str, dtype: torch.dtype, features: tuple[str, ...], kernel: str | None
+    cell: Cell, what: str, device: str, dtype: torch.dtype, features: tuple[str, ...], kernel: str | None
 ) -> str:
     """Select the kernel and return its key in `_CHOSEN`; `torch.compile` does this once, while tracing."""
     signature = CallSignature(
-        op=f"{cell.family}.sequence",
+        op=f"{cell.family}.{what}",
         device=device,
         dtype=str(dtype).removeprefix("torch."),
         options=tuple((field.name, getattr(cell, field.name)) for field in fields(cell)),

@@ -70,6 +70,31 @@ def seqimg_kernels() -> Iterable[KernelSpec]:
             )
             for family in ("conv_gru", "conv_lstm", "min_conv_gru")
         ),
+        KernelSpec(
+            name="reference",
+            summary="The cell's own equations for one frame.",
+            op="*.step",
+            kernel="seqimg.kernels.step:reference",
+        ),
+        KernelSpec(
+            name="packed",
+            summary="Weights packed once, activations inside the convolutions.",
+            op="conv_gru.step",
+            kernel="seqimg.kernels.step:packed",
+            devices=("cpu",),
+            refuse="seqimg.kernels.step:refuse_packed",
+            priority=20,
+        ),
+        KernelSpec(
+            name="graph",
+            summary="The step recorded as a CUDA graph.",
+            op="*.step",
+            kernel="seqimg.kernels.step:graph",
+            devices=("cuda",),
+            refuse="seqimg.kernels.step:refuse_graph",
+            priority=10,
+            status="experimental",
+        ),
     ]
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from seqimg.kernels.arithmetic import activate, activation_gradient, sigmoid_gradient
 from seqimg.kernels.convolution import SameConv, transposed
-from seqimg.kernels.fused.arithmetic import activate, activation_gradient, sigmoid_gradient
 from seqimg.kernels.fused.recurrence import Convolved, Form, Operands, Recurrence
 
 __all__ = ["ConvGRU"]

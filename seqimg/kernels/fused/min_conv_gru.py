@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from seqimg.kernels.fused.arithmetic import activate, activation_gradient, sigmoid_gradient
+from seqimg.kernels.arithmetic import activate, activation_gradient, sigmoid_gradient
 from seqimg.kernels.fused.recurrence import Form, Operands, Recurrence
 
 __all__ = ["MinConvGRU"]

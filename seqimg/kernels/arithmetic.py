@@ -9,8 +9,10 @@ __all__ = ["activate", "activation_gradient", "sigmoid_gradient", "tanh_gradient
 
 
 def activate(values: Tensor, activation: str) -> None:
-    """Apply `"tanh"`, `"relu"`, `"leaky"` or `"linear"` in place."""
-    if activation == "tanh":
+    """Apply `"sigmoid"`, `"tanh"`, `"relu"`, `"leaky"` or `"linear"` in place."""
+    if activation == "sigmoid":
+        values.sigmoid_()
+    elif activation == "tanh":
         values.tanh_()
     elif activation == "relu":
         values.relu_()
