@@ -22,8 +22,13 @@ def check_writable(path: Path, *, overwrite: bool = False) -> None:
     """Refuse, before any work is done, a target that cannot be written.
 
     Raises:
-        SeqimgError: The target exists and `overwrite` is off, or its folder cannot be written.
+        SeqimgError: The target exists and `overwrite` is off or it is a device, or its folder cannot be
+            written.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise SeqimgError(
+            f"{path} is neither a file nor a folder", why="nothing else is written to or replaced"
+        )
     if path.exists() and not overwrite:
         raise SeqimgError(
             f"{path} exists already",

@@ -73,8 +73,8 @@ def evaluate(
 def _check(datasets: Datasets, task: Task[Any, Any, Any], model: Path, part: Part) -> None:
     if datasets.channels != task.config.channels:
         raise SeqimgError(
-            f"these sequences have {datasets.channels} channels, the model in {model} takes {task.config.channels}",
-            why="it was trained on frames of another kind",
+            f"the model in {model} cannot read these sequences",
+            why=f"it was trained on frames of {task.config.channels} channels, these have {datasets.channels}",
         )
     if not len(datasets.test):
         raise SeqimgError(f"the part {part!r} of these sequences is shorter than a clip", hint="--part all")

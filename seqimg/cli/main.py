@@ -1,9 +1,12 @@
 """The `seqimg` command: global options, the root, and one place where every error ends."""
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from types import FrameType
 from typing import Annotated, Any, Final
 
 import typer
@@ -63,13 +66,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen, args = take_global_options(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in chosen or os.environ.get("SEQIMG_DEBUG", "") not in ("", "0")
     configure(json="--json" in chosen, quiet="--quiet" in chosen, debug=debug)
-    try:
-        with _plugins_off() if "--no-plugins" in chosen else nullcontext():
-            code = _run(args, version="--version" in chosen)
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BaseException as error:  # noqa: BLE001 -- the one place where every error ends
-        return report(error, GLOBAL_OPTIONS)
+    with _watching_for_interrupts() as interrupted:
+        try:
+            with _plugins_off() if "--no-plugins" in chosen else nullcontext():
+                code = _run(args, version="--version" in chosen)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BaseException as error:  # noqa: BLE001 -- the one place where every error ends
+            return report(KeyboardInterrupt() if interrupted.is_set() else error, GLOBAL_OPTIONS)
     return code
 
 
@@ -95,6 +99,32 @@ def _run(args: list[str], *, version: bool) -> int:
     with command.make_context("seqimg", args or ["--help"]) as context:
         command.invoke(context)
     return 0
+
+
+@contextmanager
+def _watching_for_interrupts() -> Iterator[threading.Event]:
+    """Raise KeyboardInterrupt on Ctrl-C as ever, and remember that it was.
+
+    In the middle of an import the exception may be lost, and something else fails in consequence.
+    """
+    event = threading.Event()
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not _in_main_thread():
+        yield event
+        return
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        event.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 @contextmanager

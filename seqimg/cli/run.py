@@ -145,6 +145,6 @@ def _tensors(sequence: Sequence, bar: Bar) -> Iterator[Tensor]:
 def _check_channels(sequence: Sequence, channels: int, model: Path) -> None:
     if sequence.info.channels != channels:
         raise SeqimgError(
-            f"{sequence.info.path} has {sequence.info.channels} channels, the model in {model} takes {channels}",
-            why="it was trained on frames of another kind",
+            f"the model in {model} cannot read {sequence.info.path}",
+            why=f"it was trained on frames of {channels} channels, these have {sequence.info.channels}",
         )

@@ -62,6 +62,7 @@ def _train(task: Task[Any, Any, Any], data: Datasets, run: Run) -> None:
             fitted = fit(task, data, run, show_progress(bar))
     except TrainingInterrupted as stopped:
         say(f"Stopped at step {stopped.step}; the model so far is in {stopped.checkpoint}")
+        output().hint(_evaluation(task, stopped.checkpoint))
         raise
     chosen = data.val if len(data.val) else data.train
     what = "validation clips" if len(data.val) else "training clips"
@@ -71,9 +72,12 @@ def _train(task: Task[Any, Any, Any], data: Datasets, run: Run) -> None:
     result = {"run": str(run.folder), "model": str(run.model), what.replace(" ", "_"): evaluation.overall}
     output().data(result, figures_table(evaluation))
     say(f"Saved {run.folder / 'report.html'}")
-    output().hint(
-        command("seqimg", task.name, "eval", "--model", run.model, "--part", "test", "--data", *config.data)
-    )
+    output().hint(_evaluation(task, run.model))
+
+
+def _evaluation(task: Task[Any, Any, Any], model: Path) -> str:
+    data = [word for path in task.config.data for word in ("--data", path)]
+    return command("seqimg", task.name, "eval", "--model", model, "--part", "test", *data)
 
 
 def _check_channels(wanted: int, found: int) -> None:

@@ -177,12 +177,12 @@ def _check_alike(stores: Sequence[FrameStore], length: int) -> None:
     for store in stores:
         if len(store) < length:
             raise SeqimgError(
-                f"{store.path} has {len(store)} frames, a clip needs {length}",
-                why="context and answer together are longer than the sequence",
-                hint="a smaller --context or --horizon",
+                f"{store.path} has {len(store)} {'frame' if len(store) == 1 else 'frames'}, a clip needs {length}",
+                why="a model learns from whole clips, and is measured on them",
+                hint="a longer sequence, or a model of shorter clips",
             )
         if store.channels != first.channels:
             raise SeqimgError(
-                f"{store.path} has {store.channels} channels, {first.path} has {first.channels}",
+                f"{store.path} and {first.path} differ in channels: {store.channels} and {first.channels}",
                 why="one model takes frames of one kind",
             )

@@ -133,7 +133,7 @@ def test_what_cannot_be_trained_on_is_refused(tmp_path: Path) -> None:
         window_datasets(TaskConfig(data=("demo:pans", grey)), length=4, step=1)
     with pytest.raises(SeqimgError, match="20 frames, a clip needs 21"):
         window_datasets(TaskConfig(data=(grey,)), length=21, step=1)
-    with pytest.raises(SeqimgError, match="3 channels"):
+    with pytest.raises(SeqimgError, match="differ in channels: 3 and 1"):
         window_datasets(TaskConfig(data=(grey, colour)), length=4, step=1)
     with pytest.raises(SeqimgError, match="pans"):
         window_datasets(TaskConfig(data=("demo:pan",)), length=4, step=1)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fake_distributions import Site
 
 from seqimg.plugins.manager import PluginHost, reset_plugin_host
 from seqimg.plugins.reports import PluginReport
+from tests.support.distributions import Site
 
 
 @pytest.fixture

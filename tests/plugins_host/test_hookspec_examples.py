@@ -5,10 +5,10 @@ import inspect
 
 import pluggy
 import pytest
-from fake_distributions import Site
 
 from seqimg.plugins import hookspecs
 from seqimg.plugins.manager import PluginHost
+from tests.support.distributions import Site
 
 HOOKS = [name for name in hookspecs.__all__ if name.startswith("seqimg_")]
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 
 import pytest
-from fake_distributions import GOOD, Site
 
 from seqimg import __version__
 from seqimg.errors import UnavailableError
 from seqimg.plugins import API_VERSION
 from seqimg.plugins.manager import PluginHost, plugin_host
 from seqimg.plugins.reports import PluginReport
+from tests.support.distributions import GOOD, Site
 
 Load = Callable[..., tuple[PluginHost, PluginReport]]
 HEADER = "from seqimg.plugins import CellSpec, CommandSpec, TaskSpec, hookimpl\nSEQIMG_API = 1\n"
