@@ -129,5 +129,10 @@ def seqimg_commands() -> Iterable[CommandSpec]:
             name="demo",
             summary="Train a small forecaster and watch it predict; needs no data.",
             app="seqimg.cli.demo:app",
-        )
+        ),
+        CommandSpec(
+            name="cells",
+            summary="See cells and their kernels: what, why, how fast.",
+            app="seqimg.cli.cells:app",
+        ),
     ]

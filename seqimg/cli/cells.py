@@ -1,0 +1,136 @@
+"""`seqimg cells`: which cells there are, what they compute, which kernel computes them, and how fast."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="See cells and their kernels: what, why, how fast.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Name = Annotated[str, typer.Argument(help="A cell's name.", show_default=False)]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where to compute.")]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option", metavar="KEY=VALUE", help="An option of the cell; may be repeated.", show_default=False
+    ),
+]
+
+
+@app.callback()
+def group() -> None:
+    """See cells and their kernels: what, why, how fast."""
+
+
+@app.command("list")
+def list_(
+    glob: Annotated[str, typer.Argument(metavar="GLOB", help="Names to list, for example '*gru*'.")] = "*",
+    device: Device = "auto",
+) -> None:
+    """List the cells, and the kernels that serve them here."""
+    from seqimg.cli.cells_show import list_cells
+
+    list_cells(glob, device)
+
+
+@app.command("show")
+def show(name: Name, device: Device = "auto") -> None:
+    """Show a cell: equations, options, parameters, kernels."""
+    from seqimg.cli.cells_show import show_cell
+
+    show_cell(name, device)
+
+
+@app.command("explain")
+def explain(
+    name: Name,
+    shape: Annotated[
+        str | None,
+        typer.Option("--shape", metavar="B,T,C,H,W", help="Of the frames; B,T,C for dense cells."),
+    ] = None,
+    hidden: Annotated[
+        int | None, typer.Option("--hidden", min=1, help="Channels of the state [as many as of the frames].")
+    ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option("--device", help="Where it would be computed; it need not be here."),
+    ] = "auto",
+    dtype: Annotated[str, typer.Option("--dtype", help="float32, bfloat16, float16 or float64.")] = "float32",
+    features: Annotated[
+        str,
+        typer.Option(
+            "--features",
+            metavar="LIST",
+            help="What is in use beside the equations: keep, restart, update, gate_bias, recompute.",
+        ),
+    ] = "",
+    options: Options = None,
+) -> None:
+    """Say which kernel is taken, and why not each of the others."""
+    from seqimg.cli.cells_explain import explain_cell
+
+    explain_cell(
+        name,
+        shape=shape,
+        hidden=hidden,
+        device=device,
+        dtype=dtype,
+        features=features,
+        options=options or [],
+    )
+
+
+@app.command("bench")
+def bench(
+    shapes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shapes",
+            metavar="B,T,C,H,W:HIDDEN",
+            help="Clips to measure; may be repeated. [three, of 64 channels]",
+            show_default=False,
+        ),
+    ] = None,
+    dtype: Annotated[
+        str, typer.Option("--dtype", metavar="LIST", help="Data types, of fp32, bf16, fp16, fp64.")
+    ] = "fp32,bf16",
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Rounds of each comparison.")] = 7,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="LIST",
+            help="Parts to measure: training, inference, memory, min, step, scaling.",
+            show_default="all",
+        ),
+    ] = None,
+    device: Device = "auto",
+    compiled: Annotated[
+        bool, typer.Option("--compile/--no-compile", help="Measure torch.compile too; its compiler is slow.")
+    ] = True,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Draw the part scaling there: .png, .svg or .pdf."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing plot.")] = False,
+) -> None:
+    """Measure speed and memory against naive code and against the convolutions alone.
+
+    Takes about a quarter of an hour; the machine should have nothing else to do.
+    """
+    from seqimg.cli.cells_bench import bench_cells
+
+    bench_cells(
+        shapes or [],
+        dtype=dtype,
+        repeats=repeats,
+        only=only,
+        device=device,
+        compiled=compiled,
+        plot=plot,
+        overwrite=overwrite,
+    )
