@@ -1,5 +1,7 @@
 """The one table of numeric tolerances, relative to the largest value of the reference."""
 
+from math import inf
+
 import torch
 
 STREAMING = {torch.float64: 1e-12, torch.float32: 1e-5}
@@ -10,6 +12,18 @@ EQUATIONS = {torch.float64: 1e-12, torch.float32: 1e-6}
 
 IMPORTED = {torch.float64: 1e-12, torch.float32: 1e-6}
 """An imported cell against the original's equations, at each of five steps."""
+
+KERNEL_TIMES = 3.0
+"""How often a kernel's error may hold the error that the reference kernel makes in the same dtype."""
+
+KERNEL_FLOOR = {torch.float64: 1e-13, torch.float32: 1e-6, torch.bfloat16: 1e-6}
+"""An error of a kernel that is always allowed."""
+
+KERNEL_DRAWS = {torch.float64: 1, torch.float32: 3, torch.bfloat16: 12}
+"""Calls over which errors are compared: with so few digits a single number may be right by luck."""
+
+KERNEL_NORM = {torch.float64: inf, torch.float32: inf, torch.bfloat16: 2.0}
+"""How errors are summed up: the largest or, where that is mostly luck, the root of the mean square."""
 
 
 def relative_error(found: torch.Tensor, wanted: torch.Tensor) -> float:
