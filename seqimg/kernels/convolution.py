@@ -14,6 +14,7 @@ __all__ = [
     "SameConv",
     "channels_last",
     "new_frames",
+    "packs",
     "transposed",
     "weight_and_bias_gradient",
     "weight_gradient",
@@ -47,7 +48,7 @@ class SameConv:
         self.padding = _same(weight.shape, dilation)
         self.weight = weight.contiguous(memory_format=torch.channels_last)
         self._packed: Tensor | None = None
-        if _packs(weight.device.type, weight.dtype):
+        if packs(weight.device.type, weight.dtype):
             self._packed = torch.ops.mkldnn._reorder_convolution_weight(
                 self.weight, self.padding, [1, 1], self.dilation, 1, list(pictures)
             )
@@ -56,6 +57,7 @@ class SameConv:
         """Return the activated convolution of `pictures` `[N, I, H, W]`, freshly allocated."""
         if self._packed is not None and _is_channels_last(pictures):
             name, scalars = _ONE_DNN_ACTIVATIONS[activation]
+            bias = None if bias is None else bias.contiguous()  # oneDNN reads it without a look at its stride
             result: Tensor = torch.ops.mkldnn._convolution_pointwise(
                 _beyond_doubt(pictures), self._packed, bias, self.padding, [1, 1], self.dilation, 1, name, scalars, ""
             )  # fmt: skip
@@ -96,7 +98,10 @@ def weight_and_bias_gradient(
     gradient: Tensor, pictures: Tensor, weight: Tensor, dilation: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of a convolution's weight and bias; arguments as of `weight_gradient`."""
-    return _gradients(gradient, pictures, weight, dilation, bias=True)
+    if weight.dtype == torch.bfloat16:
+        return _gradients(gradient, pictures, weight, dilation, bias=True)
+    # In fp32 the sum inside oneDNN takes longer than one of its own.
+    return weight_gradient(gradient, pictures, weight, dilation), gradient.sum((0, 2, 3))
 
 
 def new_frames(frames: int, like: Tensor, channels: int) -> Tensor:
@@ -141,7 +146,8 @@ def _beyond_doubt(pictures: Tensor) -> Tensor:
     return pictures.as_strided(pictures.shape, strides)
 
 
-def _packs(device: str, dtype: torch.dtype) -> bool:
+def packs(device: str, dtype: torch.dtype) -> bool:
+    """Whether convolutions there have packed weights and activations of their own."""
     usable = device == "cpu" and dtype in _ONE_DNN_DTYPES and _has_one_dnn(dtype)
     return usable and bool(torch.backends.mkldnn.enabled)
 

@@ -14,7 +14,7 @@ from seqimg.kernels.convolution import (
     weight_gradient,
 )
 from seqimg.kernels.fused.clip import FAMILIES, Inputs, Kept, chunk_frames, chunks
-from seqimg.kernels.fused.recurrence import Form, Operands
+from seqimg.kernels.fused.recurrence import Convolved, Form, Operands
 
 __all__ = ["Gradients", "run_backward"]
 
@@ -147,6 +147,10 @@ class _Backward:
         if self.kept.gates:
             side = self.kept.side[part] if self.family.side else self.scratch
             return [buffer[part] for buffer in self.kept.gates], side
+        if self.family.joins:
+            joined, found = self.family.join(self.inputs.frames(span), before.flatten(0, 1))
+            side = self.scratch if found is None else found.unflatten(0, before.shape[:2])
+            return [gate.unflatten(0, before.shape[:2]) for gate in joined], side
         gates = [new_frames(len(span), self.op.h0, width) for width in self.family.widths]
         side = new_frames(len(span), self.op.h0, self.family.side) if self.family.side else self.scratch
         self.inputs.project(span, gates)
@@ -162,24 +166,42 @@ class _Backward:
         states: Tensor,
         scratch: Tensor,
     ) -> None:
-        for gradient, pictures, rows in self.family.convolved(d_gates, states, scratch):
-            assert self.op.weight_h is not None
-            part = weight_gradient(gradient, pictures, self.op.weight_h[rows], self.form.dilation_h)
-            self.sums["weight_h"][rows] += part
-        extra = self.family.extra_gradient(d_gates, gates, states, scratch)
-        if extra is not None:
-            self.sums["extra"] += extra
         x, first = self.inputs.frames(span), 0
+        recurrent = list(self.family.convolved(d_gates, states, scratch))
         for gradient in d_gates:
             rows = slice(first, first + gradient.shape[1])
             first = rows.stop
-            if self.op.weight_x is None:
+            together = [c for c in recurrent if self.family.joins and c.gradient is gradient]
+            if together:
+                recurrent = [c for c in recurrent if c.gradient is not gradient]
+                self._add_joined(together[0], x)
+            elif self.op.weight_x is None:
                 self.sums["bias_x"][rows] += gradient.sum((0, 2, 3))
             else:
                 weight = self.op.weight_x[rows]
                 of_weight, of_bias = weight_and_bias_gradient(gradient, x, weight, self.form.dilation_x)
                 self.sums["weight_x"][rows] += of_weight
                 self.sums["bias_x"][rows] += of_bias
+        for gradient, pictures, rows in recurrent:
+            assert self.op.weight_h is not None
+            part = weight_gradient(gradient, pictures, self.op.weight_h[rows], self.form.dilation_h)
+            self.sums["weight_h"][rows] += part
+        extra = self.family.extra_gradient(d_gates, gates, states, scratch)
+        if extra is not None:
+            self.sums["extra"] += extra
+
+    def _add_joined(self, convolved: Convolved, x: Tensor) -> None:
+        """Add the gradients of weights that frame and state went through together."""
+        gradient, pictures, rows = convolved
+        assert self.op.weight_x is not None
+        both = torch.cat([x, pictures], dim=1)
+        shape = (gradient.shape[1], both.shape[1], *self.op.weight_x.shape[2:])
+        of_weight, of_bias = weight_and_bias_gradient(
+            gradient, both, gradient.new_empty(shape), self.form.dilation_x
+        )
+        self.sums["weight_x"][rows] += of_weight[:, : x.shape[1]]
+        self.sums["weight_h"][rows] += of_weight[:, x.shape[1] :]
+        self.sums["bias_x"][rows] += of_bias
 
     def _add_gate_bias(self, span: range, total: Tensor) -> None:
         gradient = torch.cat([buffer[: len(span)] for buffer in self.d_gates], dim=2)

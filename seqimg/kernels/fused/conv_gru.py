@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from seqimg.kernels.arithmetic import activate, activation_gradient, sigmoid_gradient
-from seqimg.kernels.convolution import SameConv, transposed
-from seqimg.kernels.fused.recurrence import Convolved, Form, Operands, Recurrence
+from seqimg.kernels.convolution import SameConv, new_frames, transposed
+from seqimg.kernels.fused.recurrence import Convolved, Form, Operands, Recurrence, joins
 
 __all__ = ["ConvGRU"]
 
@@ -27,8 +27,27 @@ class ConvGRU(Recurrence):
         self.widths = (2 * c, c)
         self.side, self.scratch = (c if self.after else 0), c
         self.weight_rz, self.weight_n = operands.weight_h.split([2 * c, c])
-        self.to_rz = SameConv(self.weight_rz, form.dilation_h, h0.shape)
-        self.to_n = SameConv(self.weight_n, form.dilation_h, h0.shape)
+        self.joins = joins(operands, form)
+        if self.joins:
+            self._prepare_join()
+        else:
+            self.to_rz = SameConv(self.weight_rz, form.dilation_h, h0.shape)
+            self.to_n = SameConv(self.weight_n, form.dilation_h, h0.shape)
+
+    def _prepare_join(self) -> None:
+        op, c, dilation = self.operands, self.c, self.form.dilation_h
+        assert op.weight_x is not None
+        assert op.weight_h is not None
+        pictures = (op.h0.shape[0], op.x.shape[2] + c, *op.h0.shape[2:])
+        both = torch.cat([op.weight_x, op.weight_h], dim=1)
+        self.both_to_rz = SameConv(both[: 2 * c], dilation, pictures)
+        if self.after:
+            self.x_to_n = SameConv(op.weight_x[2 * c :], dilation, op.x.shape[1:])
+            self.to_n = SameConv(self.weight_n, dilation, op.h0.shape)
+        else:
+            self.both_to_n = SameConv(both[2 * c :], dilation, pictures)
+        self.bias_rz, self.bias_n = (bias.clone() for bias in self.biases)
+        self._both: Tensor | None = None
 
     @property
     def biases(self) -> list[Tensor]:
@@ -51,9 +70,29 @@ class ConvGRU(Recurrence):
             n.addcmul_(r, side)
         activate(n, self.form.activation)
 
-    def advance(
-        self, gates: Sequence[Tensor], state: Tensor, side: Tensor, update: Tensor | None, out: Tensor
-    ) -> None:
+    def join(self, x: Tensor, state: Tensor) -> tuple[list[Tensor], Tensor | None]:
+        """Convolve frame and state as one; reset after keeps their convolutions for n apart."""
+        both = self._side_by_side(x, state)
+        rz = self.both_to_rz(both, self.bias_rz, "sigmoid")
+        r = rz[:, : self.c]
+        if self.operands.extra is None:
+            torch.mul(r, state, out=both[:, x.shape[1] :])
+            return [rz, self.both_to_n(both, self.bias_n, self.form.activation)], None
+        side = self.to_n(state, self.operands.extra[2 * self.c :])
+        n = self.x_to_n(x, self.bias_n)
+        n.addcmul_(r, side)
+        activate(n, self.form.activation)
+        return [rz, n], side
+
+    def _side_by_side(self, x: Tensor, state: Tensor) -> Tensor:
+        """Return `[x | state]` in a buffer that the next call will use again."""
+        if self._both is None or self._both.shape[0] != x.shape[0]:
+            self._both = new_frames(1, x, x.shape[1] + self.c)[0]
+        self._both[:, : x.shape[1]].copy_(x)
+        self._both[:, x.shape[1] :].copy_(state)
+        return self._both
+
+    def advance(self, gates: Sequence[Tensor], state: Tensor, update: Tensor | None, out: Tensor) -> None:
         """Write `h + update ⊙ z ⊙ (n − h)`."""
         z = gates[0][:, self.c :]
         torch.lerp(state, gates[1], z if update is None else z * update, out=out)

@@ -40,9 +40,7 @@ class ConvLSTM(Recurrence):
             o.addcmul_(self.peepholes[2], self._memory(all_gates, c))
         o.sigmoid_()
 
-    def advance(
-        self, gates: Sequence[Tensor], state: Tensor, side: Tensor, update: Tensor | None, out: Tensor
-    ) -> None:
+    def advance(self, gates: Sequence[Tensor], state: Tensor, update: Tensor | None, out: Tensor) -> None:
         """Write `[o ⊙ tanh(c') | c']`, or the share of the change to it that `update` says."""
         (all_gates,), c = gates, self.c
         target = out if update is None else torch.empty_like(out)

@@ -63,7 +63,7 @@ def _extra(weights: Weights) -> Tensor | None:
 def _form(cell: Any, weights: Weights) -> tuple[str, str, list[int], list[int], list[int], int]:
     """Return family, activation, dilations, widths of the gate buffers and what is kept beside them."""
     c, family = cell.hidden_channels, cell.family
-    widths = {"conv_gru": [2 * c, c], "conv_lstm": [4 * c], "min_conv_gru": [2 * c]}[family]
+    widths = {"conv_gru": [2 * c, c], "conv_lstm": [4 * c], "min_conv_gru": [c, c]}[family]
     recurrent = getattr(cell, "convolution_h", cell.convolution_x)
     return (
         family,

@@ -6,29 +6,38 @@ import torch
 from torch import Tensor
 
 from seqimg.kernels.arithmetic import activate, activation_gradient, sigmoid_gradient
-from seqimg.kernels.fused.recurrence import Form, Operands, Recurrence
+from seqimg.kernels.convolution import SameConv
+from seqimg.kernels.fused.recurrence import Form, Operands, Recurrence, joins
 
 __all__ = ["MinConvGRU"]
 
 
 class MinConvGRU(Recurrence):
-    """Gates z, n in one buffer."""
+    """Gate z in one buffer, the candidate n in another."""
 
     def __init__(self, operands: Operands, form: Form) -> None:
         super().__init__(operands, form)
         self.c = operands.h0.shape[1]
-        self.widths = (2 * self.c,)
+        self.widths = (self.c, self.c)
+        self.joins = joins(operands, form)
+        if self.joins and operands.weight_x is not None:
+            pictures = operands.x.shape[1:]
+            z, n = operands.weight_x.split(self.c)
+            self.to_z, self.to_n = (SameConv(part, form.dilation_x, pictures) for part in (z, n))
+            self.bias_z, self.bias_n = (bias.clone() for bias in self.biases)
 
     def complete(self, gates: Sequence[Tensor], state: Tensor, side: Tensor) -> None:
         """Activate z and n."""
-        gates[0][:, : self.c].sigmoid_()
-        activate(gates[0][:, self.c :], self.form.activation)
+        gates[0].sigmoid_()
+        activate(gates[1], self.form.activation)
 
-    def advance(
-        self, gates: Sequence[Tensor], state: Tensor, side: Tensor, update: Tensor | None, out: Tensor
-    ) -> None:
+    def join(self, x: Tensor, state: Tensor) -> tuple[list[Tensor], Tensor | None]:
+        """Convolve the frame, activations included; the state plays no part."""
+        return [self.to_z(x, self.bias_z, "sigmoid"), self.to_n(x, self.bias_n, self.form.activation)], None
+
+    def advance(self, gates: Sequence[Tensor], state: Tensor, update: Tensor | None, out: Tensor) -> None:
         """Write `h + update ⊙ z ⊙ (n − h)`."""
-        z, n = gates[0].chunk(2, dim=1)
+        z, n = gates
         torch.lerp(state, n, z if update is None else z * update, out=out)
 
     def prepare_back(self) -> None:
@@ -50,8 +59,8 @@ class MinConvGRU(Recurrence):
     ) -> None:
         """Go back one step."""
         change, share = self._change, self._share
-        z, n = gates[0].chunk(2, dim=1)
-        d_z, d_n = d_gates[0].chunk(2, dim=1)
+        z, n = gates
+        d_z, d_n = d_gates
         torch.mul(d_state, z, out=share)
         torch.sub(n, state, out=change)
         change.mul_(d_state)

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-__all__ = ["Convolved", "Form", "Operands", "Recurrence"]
+from seqimg.kernels.convolution import packs
+
+__all__ = ["Convolved", "Form", "Operands", "Recurrence", "joins"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,19 @@ class Operands:
     gate_bias: Tensor | None
 
 
+def joins(op: Operands, form: Form) -> bool:
+    """Whether frame and state are best convolved as one.
+
+    They are where the CPU's convolutions have activations built in: it spares a pass over every gate.
+    """
+    if op.weight_x is None or op.gate_bias is not None or not packs(op.h0.device.type, op.h0.dtype):
+        return False
+    if op.weight_h is None:
+        return True
+    alike = op.weight_x.shape[2:] == op.weight_h.shape[2:]
+    return alike and list(form.dilation_x) == list(form.dilation_h)
+
+
 class Convolved(NamedTuple):
     """One recurrent convolution of a chunk, for the gradient of its weights.
 
@@ -79,11 +94,14 @@ class Recurrence(ABC):
         form: The cell's form.
 
     Attributes:
+        joins: Whether frame and state go through one convolution together, activation included
+            (`join`), instead of apart (`complete`).
         widths: Channels of each gate buffer; they add up to P.
         side: Channels of what is kept beside the gates for the backward pass, 0 for nothing.
         scratch: Channels of what a chunk needs beside the gates' gradients on the way back.
     """
 
+    joins: bool = False
     widths: tuple[int, ...]
     side: int = 0
     scratch: int = 0
@@ -106,10 +124,17 @@ class Recurrence(ABC):
             side: `[n, max(side, scratch), H, W]`, to be filled as the family pleases.
         """
 
+    def join(self, x: Tensor, state: Tensor) -> tuple[list[Tensor], Tensor | None]:
+        """Return gates, and what is kept beside them, from frames and the state before them.
+
+        Args:
+            x: Frames `[n, X, H, W]`, channels last.
+            state: `[n, S, H, W]`, channels last.
+        """
+        raise AssertionError("only families that join are asked to")
+
     @abstractmethod
-    def advance(
-        self, gates: Sequence[Tensor], state: Tensor, side: Tensor, update: Tensor | None, out: Tensor
-    ) -> None:
+    def advance(self, gates: Sequence[Tensor], state: Tensor, update: Tensor | None, out: Tensor) -> None:
         """Write the next state to `out [B, S, H, W]`, `update` of the change that the gates ask for."""
 
     @abstractmethod
