@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqimg.errors import UnavailableError
 from seqimg.kernels.fused.backward import Gradients, run_backward
 from seqimg.kernels.fused.clip import Kept
 from seqimg.kernels.fused.forward import run_forward
@@ -174,3 +175,14 @@ def _backward(ctx: Any, d_states: Tensor | None, d_last: Tensor | None, *_: Any)
 
 
 fused_clip.register_autograd(_backward, setup_context=_keep_for_backward)
+
+
+def _refuse_backward(ctx: Any, *_: Any) -> None:
+    raise UnavailableError(
+        "the fused kernel has no second derivatives",
+        why="its backward pass is written by hand, and once",
+        hint="kernel='reference' for this layer",
+    )
+
+
+fused_clip_backward.register_autograd(_refuse_backward)
