@@ -58,7 +58,7 @@ class SameConv:
         if self._packed is not None and _is_channels_last(pictures):
             name, scalars = _ONE_DNN_ACTIVATIONS[activation]
             bias = None if bias is None else bias.contiguous()  # oneDNN reads it without a look at its stride
-            result: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            result: Tensor = torch.ops.mkldnn._convolution_pointwise.default(
                 _beyond_doubt(pictures), self._packed, bias, self.padding, [1, 1], self.dilation, 1, name, scalars, ""
             )  # fmt: skip
             return result
@@ -69,7 +69,7 @@ class SameConv:
     def add_to(self, total: Tensor, pictures: Tensor) -> None:
         """Add the convolution of `pictures` `[N, I, H, W]` to `total` `[N, O, H, W]`, in place."""
         if self._packed is not None and _is_channels_last(pictures) and _is_channels_last(total):
-            torch.ops.mkldnn._convolution_pointwise_(
+            torch.ops.mkldnn._convolution_pointwise_.binary(
                 _beyond_doubt(total), _beyond_doubt(pictures), self._packed,
                 None, self.padding, [1, 1], self.dilation, 1, "add", 1.0, None, [], None
             )  # fmt: skip
@@ -141,6 +141,8 @@ def _beyond_doubt(pictures: Tensor) -> Tensor:
     is meant. Convolutions that guess wrong are up to eight times as slow, and the in-place form of
     oneDNN's then works on a copy, and loses it.
     """
+    if not pictures.is_contiguous():
+        return pictures
     _, channels, height, width = pictures.shape
     strides = (channels * height * width, 1, channels * width, channels)
     return pictures.as_strided(pictures.shape, strides)

@@ -19,7 +19,7 @@ from seqimg.errors import UnavailableError, did_you_mean
 from seqimg.plugins import KernelSpec, resolve
 from seqimg.plugins.manager import plugin_host
 
-__all__ = ["CallSignature", "Candidate", "explain", "offers", "select", "use_kernel"]
+__all__ = ["CallSignature", "Candidate", "asked_for", "explain", "offers", "select", "use_kernel"]
 
 Kernel = Callable[..., Any]
 _CHOICE: ContextVar[str | None] = ContextVar("seqimg_kernel", default=None)
@@ -78,7 +78,7 @@ def select(signature: CallSignature, choice: str | None = None) -> Kernel:
     Raises:
         UnavailableError: The kernel asked for is unknown or cannot serve the call, or none can.
     """
-    return _select(signature, _asked_for(choice))
+    return _select(signature, asked_for(choice))
 
 
 def offers(op: str, choice: str | None = None) -> bool:
@@ -90,7 +90,7 @@ def offers(op: str, choice: str | None = None) -> bool:
         >>> offers("conv_gru.step"), offers("conv_gru.step", "fused")
         (True, False)
     """
-    name = _asked_for(choice)
+    name = asked_for(choice)
     if name == "auto":
         return True
     return any(spec.name == name and fnmatchcase(op, spec.op) for spec in plugin_host().kernels.values())
@@ -108,7 +108,8 @@ def explain(signature: CallSignature) -> list[Candidate]:
     return [Candidate(spec, tuple(_reasons(spec, signature))) for spec in specs]
 
 
-def _asked_for(choice: str | None) -> str:
+def asked_for(choice: str | None = None) -> str:
+    """Return the name of the kernel asked for: the argument's, the context's, the environment's, or `"auto"`."""
     return choice or _CHOICE.get() or os.environ.get("SEQIMG_KERNEL") or "auto"
 
 

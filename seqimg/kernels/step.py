@@ -5,6 +5,7 @@ function to call for it and all that follow.
 """
 
 from collections.abc import Callable, Sequence
+from threading import local
 from typing import cast
 
 import torch
@@ -60,20 +61,36 @@ class _Joined:
         else:
             self.n = SameConv(both[2 * c :], dilation, pictures)
         self.rz = SameConv(both[: 2 * c], dilation, pictures)
+        self._shape, self._buffers = pictures, local()
         self.bias_rz, self.bias_n = bias[: 2 * c].clone(), bias[2 * c :].clone()
 
     def __call__(self, frame: Tensor, before: Tensor) -> Tensor:
         frame, before = channels_last(frame), channels_last(before)
-        rz = self.rz(torch.cat([frame, before], dim=1), self.bias_rz, activation="sigmoid")
-        r, z = rz[:, : self.c], rz[:, self.c :]
+        both, beside = self._side_by_side(frame, before)
+        rz = self.rz(both, self.bias_rz, activation="sigmoid")
+        r, z = rz.chunk(2, 1)
         if self.after:
             n = self.x_n(frame, self.bias_n)
             n.addcmul_(r, self.h_n(before, self.recurrent_bias))
             activate(n, self.activation)
         else:
-            gated = torch.cat([frame, r * before], dim=1)
-            n = self.n(gated, self.bias_n, activation=self.activation)
+            torch.mul(r, before, out=beside)
+            n = self.n(both, self.bias_n, activation=self.activation)
         return torch.lerp(before, n, z)
+
+    def _side_by_side(self, frame: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        """Return `[frame | before]` in a buffer of this thread's, and the part of it that held `before`.
+
+        A fresh one would cost more in page faults than in copying.
+        """
+        if not hasattr(self._buffers, "parts"):
+            batch, channels, height, width = self._shape
+            both = frame.new_empty(batch, height, width, channels).permute(0, 3, 1, 2)
+            self._buffers.parts = both, both[:, : frame.shape[1]], both[:, frame.shape[1] :]
+        both, first, second = self._buffers.parts
+        first.copy_(frame)
+        second.copy_(before)
+        return both, second
 
 
 class _Apart:

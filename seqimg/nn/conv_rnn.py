@@ -12,6 +12,7 @@ from seqimg.errors import SeqimgError, UsageError
 from seqimg.kernels import Controls
 from seqimg.nn.controls import GateBias, Timing, level_gate_bias
 from seqimg.nn.levels import Level
+from seqimg.nn.stream_plan import is_stream_call, known_plan, new_plan
 from seqimg.plugins.manager import plugin_host
 
 __all__ = ["ConvRNN", "State", "detached"]
@@ -127,7 +128,7 @@ class ConvRNN(nn.Module):
     @property
     def cells(self) -> list[Cell]:
         """The cell of each level."""
-        return [level.cell for level in self._each(self.levels)]
+        return [level.cell for level in self.each_level()]
 
     def forward(
         self,
@@ -157,15 +158,21 @@ class ConvRNN(nn.Module):
             SeqimgError: The frames, the state or one of the others have another shape, dtype or device
                 than expected.
         """
+        streams = is_stream_call(x) and lengths is None and reset_mask is None and gate_bias is None
+        if streams and (plan := known_plan(self, x, state)) is not None:
+            return plan(x, state or ())
         self._check_frames(x)
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))
             state = None if state is None else tuple(s.to(x.dtype) for s in state)
-        before = self._checked_state(state, x)
+        checked = self._checked_state(state, x)
+        if streams and (plan := new_plan(self, x, checked)) is not None:
+            return plan(x, checked)
+        before = iter(checked)
         timing = Timing.read(x, lengths, reset_mask)
         after: list[Tensor] = []
         with torch.autocast(x.device.type, enabled=False):
-            for number, level in enumerate(self._each(self.levels)):
+            for number, level in enumerate(self.each_level()):
                 if number and self.dropout:
                     x = dropout(x, self.dropout, self.training)
                 bias = level_gate_bias(gate_bias, number, len(self.levels), level.cell, x)
@@ -245,10 +252,10 @@ class ConvRNN(nn.Module):
                 why=f"the shape is {tuple(x.shape)}, read as {axes}",
             )
 
-    def _checked_state(self, state: State | None, x: Tensor) -> Iterator[Tensor]:
+    def _checked_state(self, state: State | None, x: Tensor) -> State:
         wanted = self.initial_state(x)
         if state is None:
-            return iter(wanted)
+            return wanted
         if len(state) != len(wanted):
             raise SeqimgError(f"the state has {len(state)} levels, this layer has {len(wanted)}")
         for level, (got, start) in enumerate(zip(state, wanted, strict=True)):
@@ -258,11 +265,11 @@ class ConvRNN(nn.Module):
                     why=f"these frames need {start.dtype} {tuple(start.shape)} on {start.device}",
                     hint="state=None to start afresh",
                 )
-        return iter(state)
+        return state
 
-    @staticmethod
-    def _each(levels: nn.ModuleList) -> Iterator[Level]:
-        return (cast(Level, level) for level in levels)
+    def each_level(self) -> Iterator[Level]:
+        """Yield the levels of the forward direction, first to last."""
+        return (cast(Level, level) for level in self.levels)
 
     def extra_repr(self) -> str:
         """Name the cell and the widths in `print(layer)`."""

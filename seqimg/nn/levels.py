@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import Any, cast
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,16 +10,13 @@ from torch.nn.functional import group_norm
 
 from seqimg.cells import Cell
 from seqimg.errors import UsageError
-from seqimg.kernels import CallSignature, Controls, offers, select
+from seqimg.kernels import CallSignature, Controls, select
 from seqimg.kernels.step import Step
 
 __all__ = ["Level"]
 
 _CHOSEN: dict[str, Callable[..., Any]] = {}
 """Kernels in use. A traced region can look one up here, but not go through plugins to find it."""
-
-_PREPARED: "WeakKeyDictionary[Level, tuple[object, Step]]" = WeakKeyDictionary()
-"""Steps prepared for streams; not in the levels themselves, which people copy."""
 
 
 class Level(nn.ParameterDict):
@@ -60,9 +56,6 @@ class Level(nn.ParameterDict):
             # The kernel is left with the recurrence: its input is in the pre-activations already.
             cell, x = replace(cell, input_channels=0), x[:, :, :0]
             weights = {name: weights[name] for name in cell.shapes()}
-        if self._streams(x, state, controls) and offers(f"{cell.family}.step", kernel):
-            last = self._prepared_step(cell, weights, x[:, 0], state, kernel)(x[:, 0], state)
-            return cell.output(last).unsqueeze(1), last
         chosen = _choose(cell, "sequence", x.device.type, x.dtype, controls.features, kernel)
         outputs, last = _CHOSEN[chosen](cell, x, state, weights, controls)
         return outputs, last
@@ -80,26 +73,12 @@ class Level(nn.ParameterDict):
         start: Tensor = self["first_state"].to(x.dtype)
         return start.view(1, -1, *(1 for _ in shape[2:])).expand(shape)
 
-    def _streams(self, x: Tensor, state: Tensor, controls: Controls) -> bool:
-        """Whether a call is one frame of a stream: nothing to differentiate, nothing to trace."""
-        if x.shape[1] != 1 or controls.features or torch.compiler.is_compiling():
-            return False
-        watched = (x, state, *self.parameters())
-        return not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in watched))
-
-    def _prepared_step(
-        self, cell: Cell, weights: dict[str, Tensor], frame: Tensor, state: Tensor, kernel: str | None
-    ) -> Step:
-        """Return the step for such frames, prepared again only when frames or weights have changed."""
-        chosen = _choose(cell, "step", frame.device.type, frame.dtype, (), kernel)
-        parameters = [self[name] for name in self.names]
-        versions = tuple((p.data_ptr(), -1 if p.is_inference() else p._version) for p in parameters)
-        key = (chosen, frame.shape, frame.dtype, frame.device, versions)
-        found = _PREPARED.get(self)
-        if found is None or found[0] != key or any(p.is_inference() for p in parameters):
-            found = key, cast(Step, _CHOSEN[chosen](cell, weights, frame, state))
-            _PREPARED[self] = found
-        return found[1]
+    def prepared_step(self, frame: Tensor, state: Tensor, kernel: str | None) -> Step:
+        """Return a step for frames `[B, X, H, W]` and states `[B, S, H, W]` like these, weights as they are."""
+        weights = {name: self[name].to(frame.dtype) for name in self.names}
+        chosen = _choose(self.cell, "step", frame.device.type, frame.dtype, (), kernel)
+        step: Step = _CHOSEN[chosen](self.cell, weights, frame, state)
+        return step
 
     def _normed(self, x: Tensor, weights: dict[str, Tensor], gate_bias: Tensor | None) -> Tensor:
         """Return the normalised input's share `[B, T, P, H, W]`, without the biases that the kernel adds."""
@@ -131,6 +110,6 @@ def _choose(
         features=features,
     )
     run = select(signature, kernel)
-    key = f"{run.__module__}:{run.__qualname__}"
+    key = f"{signature.op}@{id(run):x}"  # names need not be unique: kernels may be made by functions, or be objects
     _CHOSEN[key] = run
     return key

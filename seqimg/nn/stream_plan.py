@@ -1,0 +1,90 @@
+"""One frame after another without a gradient: everything that can be decided once is decided once."""
+
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from seqimg.kernels import asked_for, offers
+from seqimg.kernels.step import Step
+
+if TYPE_CHECKING:
+    from seqimg.nn.conv_rnn import ConvRNN
+
+__all__ = ["StreamPlan", "is_stream_call", "known_plan", "new_plan"]
+
+_PLANS: "WeakKeyDictionary[ConvRNN, StreamPlan]" = WeakKeyDictionary()
+"""The plan each layer used last; not in the layers themselves, which people copy."""
+
+
+class StreamPlan:
+    """A layer's steps, prepared for frames and states of one shape and for the weights as they are.
+
+    Args:
+        layer: A layer of one direction.
+        x: A frame `[B, 1, C, H, W]`.
+        state: The state before it.
+    """
+
+    def __init__(self, layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> None:
+        self.parameters = list(layer.levels.parameters())
+        self.key = self._key(layer, x, state)
+        self.residual = layer.residual
+        self.cells = layer.cells
+        self.steps: list[Step] = []
+        frame = x[:, 0]
+        for level, before in zip(layer.each_level(), state, strict=True):
+            self.steps.append(level.prepared_step(frame, before, layer.kernel))
+            frame = level.cell.output(before)
+
+    def serves(self, layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> bool:
+        """Whether nothing has changed since the plan was made."""
+        return self.key == self._key(layer, x, state)
+
+    def __call__(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Run one frame."""
+        frame, after = x[:, 0], []
+        for step, cell, before in zip(self.steps, self.cells, state, strict=True):
+            last = step(frame, before)
+            after.append(last)
+            output = cell.output(last)
+            frame = output + frame if self.residual and output.shape == frame.shape else output
+        return frame.unsqueeze(1), tuple(after)
+
+    def _key(self, layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> tuple[object, ...]:
+        weights = [(p.data_ptr(), p._version) for p in self.parameters]
+        states = [(s.shape, s.dtype, s.device) for s in state]
+        return x.shape, x.dtype, x.device, states, weights, asked_for(layer.kernel)
+
+
+def is_stream_call(x: Tensor) -> bool:
+    """Whether a call may be a step of a stream: one frame, nothing to differentiate, nothing to trace."""
+    return (
+        x.ndim > 1
+        and x.shape[1] == 1
+        and not torch.is_grad_enabled()
+        and not torch.compiler.is_compiling()
+        and not torch.is_autocast_enabled(x.device.type)
+    )
+
+
+def known_plan(layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...] | None) -> StreamPlan | None:
+    """Return the plan that the layer used last, if it serves this frame and state."""
+    found = _PLANS.get(layer)
+    return found if found is not None and state is not None and found.serves(layer, x, state) else None
+
+
+def new_plan(layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> StreamPlan | None:
+    """Make and keep a plan for a frame and a state that fit the layer, or return None if it cannot stream."""
+    levels = list(layer.each_level())
+    if layer.zoneout or layer.backward_levels is not None or (layer.dropout and layer.training):
+        return None
+    if any(level.norm_groups for level in levels):
+        return None
+    if not all(offers(f"{level.cell.family}.step", layer.kernel) for level in levels):
+        return None
+    if any(p.is_inference() for p in layer.levels.parameters()):
+        return None  # such weights keep no count of their changes
+    _PLANS[layer] = plan = StreamPlan(layer, x, state)
+    return plan
