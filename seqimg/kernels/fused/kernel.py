@@ -48,8 +48,8 @@ def sequence(
         by_time(controls.keep),
         by_time(controls.update),
         by_time(controls.gate_bias),
-        *_form(cell, weights),
-        differentiated and not controls.recompute,
+        *_form(cell),
+        "nothing" if not differentiated else "states" if controls.recompute else "gates",
     )
     outputs = states if states.shape[2] == cell.hidden_channels else states[:, :, : cell.hidden_channels]
     return outputs.transpose(0, 1), last
@@ -60,16 +60,12 @@ def _extra(weights: Weights) -> Tensor | None:
     return torch.stack(peepholes) if peepholes else weights.get("bias_h")
 
 
-def _form(cell: Any, weights: Weights) -> tuple[str, str, list[int], list[int], list[int], int]:
-    """Return family, activation, dilations, widths of the gate buffers and what is kept beside them."""
-    c, family = cell.hidden_channels, cell.family
-    widths = {"conv_gru": [2 * c, c], "conv_lstm": [4 * c], "min_conv_gru": [c, c]}[family]
+def _form(cell: Any) -> tuple[str, str, list[int], list[int]]:
+    """Return family, activation and dilations."""
     recurrent = getattr(cell, "convolution_h", cell.convolution_x)
     return (
-        family,
+        cell.family,
         getattr(cell, "activation", "tanh"),
         list(cell.convolution_x.dilation),
         list(recurrent.dilation),
-        widths,
-        c if "bias_h" in weights else 0,
     )
