@@ -237,7 +237,7 @@ def _convolve(
         return
     half = x.dtype != torch.float32
     bm, bn = (128, _block(c, 64)) if half else (64, _block(c, 32))
-    bk = _block(cin, 64 if half else 16)
+    bk = _block(cin, 32 if half else 16)
     warps = 8 if half else 4
     launch(
         Launch(
@@ -251,7 +251,7 @@ def _convolve(
             },
             programs=-(-n // bm) * -(-c // bn),
             # AMD's 64 KiB of shared memory hold two stages.
-            options={"num_warps": warps, "num_stages": 2 if wave() == 64 else 3},
+            options={"num_warps": warps, "num_stages": 2 if wave() == 64 else 4},
             elements=n * c,
             traffic=Traffic(moved + width(x) * cin / c, flops=2 * kh * kw * cin * outputs),
             elements_a_program=bm * bn,

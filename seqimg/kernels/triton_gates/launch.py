@@ -35,7 +35,9 @@ __all__ = [
 Activation = Literal["tanh", "relu", "leaky", "linear"]
 
 _PROGRAMS = "seqimg.kernels.triton_gates.jit"
-_ELEMENTS_A_LANE = 8  # 16 bytes of a 16-bit type, twice 16 of fp32
+# Elements of a lane: 16 bytes of a 16-bit type or twice 16 of fp32, but fewer where each brings its own
+# address and its own place among the rows, which would not fit into registers.
+_LANE, _LANE_NARROW = 8, 4
 # State elements up to which a program has that many warps. Small pictures need many small programs
 # to reach all of a GPU; large ones have enough of them anyway. Not tuned, so nothing depends on the batch.
 _WARPS = ((1 << 18, 1), (None, 4))
@@ -196,7 +198,7 @@ def pointwise(
     widest = 16 // like.element_size()
     vector = gcd(channels, widest)
     warps = next(warps for limit, warps in _WARPS if limit is None or n * channels <= limit)
-    block = _ELEMENTS_A_LANE * wave() * warps
+    block = (_LANE if vector >= 4 else _LANE_NARROW) * wave() * warps
     if n == 0:
         return
     shared = 4 * factors / vector
