@@ -4,9 +4,12 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from seqimg.config import Config, Numbers, TaskConfig
+from seqimg.config import Config, Numbers, TaskConfig, Words
 
-__all__ = ["PredictConfig", "PredictRun"]
+__all__ = ["WAYS", "PredictConfig", "PredictRun"]
+
+WAYS = ("turn", "reverse")
+"""How training clips may be changed."""
 
 
 class PredictConfig(TaskConfig):
@@ -20,7 +23,15 @@ class PredictConfig(TaskConfig):
     )
     patch: int = Field(4, ge=1, description="Pixels that one position of the finest level stands for.")
     kernel_size: int = Field(3, ge=1, description="Side of the recurrent convolutions; odd.")
-    motion: bool = Field(True, description="Move the last frame's pixels before changing them.")
+    motion: bool = Field(
+        True, description="Look for motion, and move the last frame's pixels before changing them."
+    )
+    cuts: bool = Field(True, description="Start afresh at a frame that does not continue the one before.")
+    augment: Words = Field(
+        ("turn", "reverse"),
+        description="What half of the training clips become: `turn` (upside down, sideways), `reverse` "
+        "(backwards in time: not for what has a direction, such as rain or growth).",
+    )
     loss: Literal["relative", "mse", "l1"] = Field(
         "relative", description="Squared error, relative to that of copying the last frame; or plain."
     )
@@ -31,6 +42,14 @@ class PredictConfig(TaskConfig):
         if not widths or min(widths) < 1:
             raise ValueError("give one positive width a level")
         return widths
+
+    @field_validator("augment")
+    @classmethod
+    def _known(cls, ways: tuple[str, ...]) -> tuple[str, ...]:
+        for way in ways:
+            if way not in WAYS:
+                raise ValueError(f"there is no {way!r}, only {' and '.join(WAYS)}")
+        return ways
 
     @field_validator("kernel_size")
     @classmethod

@@ -1,6 +1,8 @@
 """Frame prediction as a task: what is asked, what counts as right, what stands beside it."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -9,12 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
-from seqimg.data import Batch, Datasets, Part, resize, window_datasets, working_size
+from seqimg.data import Batch, Datasets, Part, WindowDataset, resize, window_datasets, working_size
 from seqimg.errors import SeqimgError
 from seqimg.streaming import Stream
 from seqimg.task import Baseline, Example, Losses, Task
+from seqimg_predict.augment import Augmented
 from seqimg_predict.config import PredictConfig, PredictRun
 from seqimg_predict.model import EncoderForecaster, PredictState
+from seqimg_predict.motion import Forecast, apply_forecast
 
 __all__ = ["PredictTask"]
 
@@ -36,7 +40,11 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
     def datasets(self, part: Part = "test") -> Datasets:
         """Cut windows of context and horizon; in testing, no frame is predicted twice."""
         config = self.config
-        return window_datasets(config, length=config.context + config.horizon, step=config.horizon, part=part)
+        length = config.context + config.horizon
+        data = window_datasets(config, length=length, step=config.horizon, part=part)
+        if not config.augment or not isinstance(data.train, WindowDataset):
+            return data  # generated sequences never repeat themselves
+        return replace(data, train=Augmented(data.train, config.augment, config.seed))
 
     def build_model(self) -> EncoderForecaster:
         """Build the untrained encoder-forecaster."""
@@ -48,6 +56,7 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
             cell=config.cell,
             kernel_size=config.kernel_size,
             motion=config.motion,
+            cuts=config.cuts,
         )
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -96,22 +105,18 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         return outputs[0].clamp(0, 1)
 
     def draw(self, frame: Tensor, answer: Tensor) -> Tensor:
-        """Return the predicted frame in the size of the source's frames.
-
-        The model works at its own size; what it changes is added to the full-size last frame, so
-        that what stands still stays as sharp as it was.
-        """
-        size = (frame.shape[-2], frame.shape[-1])
-        if answer.shape[-2:] == size:
-            return answer
-        small = resize(frame[None], (answer.shape[-2], answer.shape[-1]))
-        return (frame + resize(answer[None] - small, size)[0]).clamp(0, 1)
+        """Return the predicted frame in the size of the source's frames."""
+        return resize(answer[None], (frame.shape[-2], frame.shape[-1]))[0]
 
     def pictures(self, stream: Stream, frames: Iterable[Tensor], options: PredictRun) -> Iterator[Tensor]:
-        """Read all frames, then yield the predicted ones (after the last `lead_in` of the source)."""
-        recent: list[Tensor] = []
+        """Read all frames, then yield the predicted ones (after the last `lead_in` of the source).
+
+        The model works at its own size, but what it says about the last frame is done to the frame
+        in its own size: what stands still stays as sharp as it was, and so does what moves.
+        """
+        recent: deque[Tensor] = deque(maxlen=max(options.lead_in, 1))
         for frame in frames:
-            recent = [*recent, frame][-max(options.lead_in, 1) :]
+            recent.append(frame)
             size = working_size(frame.shape[-2], frame.shape[-1], self.config.size)
             stream.step(resize(frame[None], size)[0])
         if stream.frames_seen < self.config.context:
@@ -119,15 +124,14 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
                 f"the sequence has {stream.frames_seen} frames, this model needs {self.config.context} to predict from",
                 why="it was trained with that much context",
             )
-        yield from recent[len(recent) - options.lead_in :]
-        model, state = cast(EncoderForecaster, stream.model), cast(PredictState, stream.state)
-        levels, left = None, options.horizon
-        while left:
+        last = recent[-1][None].to(stream.device)
+        if options.lead_in:
+            yield from recent
+        for forecast in _forecasts(stream, options.horizon):
             with torch.inference_mode():
-                outputs, levels = model.forecast(state, min(left, _CHUNK), levels)
-            left -= outputs.shape[1]
+                outputs = apply_forecast(last, forecast.resized((last.shape[-2], last.shape[-1])))
             for answer in self.decode(outputs):
-                yield self.draw(recent[-1], answer.cpu())
+                yield self.draw(last[0], answer).cpu()
 
     def example(self, outputs: Tensor, batch: Batch, item: int) -> Example:
         """Return one clip's context, truth and prediction as pictures."""
@@ -146,3 +150,15 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
 
     def _context(self, batch: Batch) -> Tensor:
         return batch.frames[:, : self.config.context]
+
+
+def _forecasts(stream: Stream, horizon: int) -> Iterator[Forecast]:
+    """Yield the forecast of each time after what the stream has read."""
+    model, state = cast(EncoderForecaster, stream.model), cast(PredictState, stream.state)
+    carried, left = None, horizon
+    while left:
+        with torch.inference_mode():
+            forecast, carried = model.forecast(state, min(left, _CHUNK), carried)
+        steps = forecast.change.shape[1]
+        left -= steps
+        yield from (forecast.frame(number) for number in range(steps))
