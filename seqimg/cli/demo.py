@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Train a small forecaster and watch it predict; needs no data and no network.")
+app = typer.Typer(
+    help="Train a small forecaster and watch it predict; needs no data and no network.", rich_markup_mode=None
+)
 
 _FOLDER = Path("runs/demo")
 _DATA = ("demo:pans", "demo:moving-digits")

@@ -110,7 +110,8 @@ def _decode(sequence: Sequence, size: tuple[int, int]) -> NDArray[np.generic]:
     dtype = np.dtype(np.uint8 if info.dtype == "uint8" else np.float32)
     shape = (*size, info.channels)
     _check_room(info, int(np.prod(shape)) * dtype.itemsize)
-    with tempfile.TemporaryFile(prefix="seqimg-") as file:
+    # Unbuffered, or a full disk would be met once more on closing.
+    with tempfile.TemporaryFile(prefix="seqimg-", buffering=0) as file:
         count = 0
         for frame in sequence:
             scaled = resize(to_tensor(frame, info.value_range)[None], size)[0].permute(1, 2, 0)
@@ -123,9 +124,10 @@ def _decode(sequence: Sequence, size: tuple[int, int]) -> NDArray[np.generic]:
 
 
 def _append(file: IO[bytes], frame: bytes) -> None:
+    left = memoryview(frame)
     try:
-        file.write(frame)
-        file.flush()
+        while left:  # an unbuffered file may take less than all
+            left = left[file.write(left) :]
     except OSError as error:
         raise _no_room(f"cannot write to {tempfile.gettempdir()}: {error.strerror}") from error
 

@@ -99,7 +99,7 @@ class FrameFolder(Sequence):
                 picture = describe(self._path / name)
             except SequenceError as error:
                 if self._on_error == "error":
-                    raise
+                    raise _with_way_out(error) from error
                 files.append(_File(name, place, error.why or error.message))
                 if self._on_error == "truncate":
                     break
@@ -144,11 +144,17 @@ class FrameFolder(Sequence):
             pixels = read_picture(self._path / file.name)
         except SequenceError as error:
             if self._on_error == "error":
-                raise
+                raise _with_way_out(error) from error
             return None, error.why or error.message
         if (*pixels.shape, str(pixels.dtype)) != self._picture.kind:
             raise SequenceError(f"{self._path / file.name} changed while the folder was being read")
         return pixels, None
+
+
+def _with_way_out(error: SequenceError) -> SequenceError:
+    return SequenceError(
+        error.message, why=error.why, hint=error.hint or "--on-error skip, to leave such pictures out"
+    )
 
 
 def _timed(place: int, pixels: Pixels) -> TimedFrame:

@@ -59,22 +59,22 @@ class Run:
         self.folder, self._latest = folder, latest
         self._steps = 0
         self._made = [path for path in (folder, *folder.parents) if not path.exists()]
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            occupied = any(folder.iterdir())
-        except OSError as error:
-            _remove_empty(self._made)
-            raise _cannot_start(folder, error) from error
-        if occupied:
+        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
             raise SeqimgError(
                 f"{folder} exists already", why="nothing is overwritten", hint="-o another/folder"
             )
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / "environment.json", environment())
             self._metrics: TextIO = (folder / "metrics.jsonl").open("x", encoding="utf-8")
         except OSError as error:
             self._discard()
-            raise _cannot_start(folder, error) from error
+            raise SeqimgError(
+                f"cannot start a run in {folder}", why=error.strerror, hint="-o another/folder"
+            ) from error
+        except BaseException:  # Ctrl-C: nobody could close what was never returned
+            self._discard()
+            raise
 
     @classmethod
     def new(cls, task: str, base: Path) -> Self:
@@ -134,10 +134,6 @@ class Run:
             for item in self.folder.iterdir():
                 shutil.rmtree(item) if item.is_dir() else item.unlink()
         _remove_empty(self._made)
-
-
-def _cannot_start(folder: Path, error: OSError) -> SeqimgError:
-    return SeqimgError(f"cannot start a run in {folder}", why=error.strerror, hint="-o another/folder")
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:

@@ -1,12 +1,15 @@
-"""Running the installed command as a user does."""
+"""Running the command as a user does, and looking at what it leaves."""
 
+import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-__all__ = ["seqimg"]
+__all__ = ["Result", "assert_refused", "contents", "seqimg", "start"]
+
+Result = subprocess.CompletedProcess[str]
 
 
 def seqimg(
@@ -14,14 +17,52 @@ def seqimg(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     timeout: float = 240,
-) -> "subprocess.CompletedProcess[str]":
-    """Run `python -m seqimg` with the arguments and return what it said."""
+    before: Callable[[], None] | None = None,
+) -> Result:
+    """Run `python -m seqimg` with the arguments and return what it said.
+
+    `before` runs in the new process before Python starts.
+    """
     return subprocess.run(
-        [sys.executable, "-m", "seqimg", *map(str, arguments)],
+        _command(arguments),
         cwd=cwd,
         env={**os.environ, **(env or {})},
         capture_output=True,
         text=True,
         timeout=timeout,
         check=False,
+        preexec_fn=before,
     )
+
+
+def start(*arguments: str | Path) -> "subprocess.Popen[str]":
+    """Start `python -m seqimg`, in a process group of its own, and return at once."""
+    return subprocess.Popen(
+        _command(arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return a digest of every file below a folder, and the names of all folders and links."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def assert_refused(result: Result, code: int, *words: str) -> None:
+    """Check an error: its exit code, at most three lines, and in them all the words."""
+    said = result.stderr.splitlines()
+    assert result.returncode == code, result.stderr
+    assert 1 <= len(said) <= 3, result.stderr
+    assert result.stdout == ""
+    for word in words:
+        assert word in result.stderr
+
+
+def _command(arguments: tuple[str | Path, ...]) -> list[str]:
+    return [sys.executable, "-m", "seqimg", *map(str, arguments)]
