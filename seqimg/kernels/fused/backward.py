@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from seqimg.kernels.convolution import new_frames
-from seqimg.kernels.fused.clip import FAMILIES, Inputs, Kept, chunk_frames, chunks
+from seqimg.kernels.fused.clip import FAMILIES, Inputs, Kept, chunk_frames, chunks, states_before
 from seqimg.kernels.fused.recurrence import Form, Operands
 from seqimg.kernels.fused.sums import Gradients, Sums
 
@@ -46,7 +46,7 @@ class _Backward:
         self.op, self.form, self.kept = op, form, kept
         self.family = FAMILIES[form.family](op, form)
         self.family.prepare_back()
-        self.chunk = chunk_frames(op, self.family)
+        self.chunk = chunk_frames(op, self.family, least_memory=not kept.gates)
         self.inputs = Inputs(op, form, self.family, self.chunk)
         self.d_gates = [new_frames(self.chunk, op.h0, width) for width in self.family.widths]
         self.scratch = new_frames(self.chunk, op.h0, self.family.scratch)
@@ -91,13 +91,7 @@ class _Backward:
 
     def _states_before(self, span: range) -> Tensor:
         """Return the states that the frames of `span` started from, `[k, B, S, H, W]`."""
-        states = self.kept.states
-        if span.start:
-            before = states[span.start - 1 : span.stop - 1]
-        else:
-            before = new_frames(len(span), self.op.h0, self.op.h0.shape[1])
-            before[0] = self.op.h0
-            before[1:] = states[: span.stop - 1]
+        before = states_before(self.op.h0, self.kept.states, span)
         if self.op.keep is None:
             return before
         return before * self.op.keep[span.start : span.stop].view(len(span), -1, 1, 1, 1)

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from seqimg.kernels.convolution import SameConv, channels_last
+from seqimg.kernels.convolution import SameConv, channels_last, new_frames
 from seqimg.kernels.fused.conv_gru import ConvGRU
 from seqimg.kernels.fused.conv_lstm import ConvLSTM
 from seqimg.kernels.fused.min_conv_gru import MinConvGRU
 from seqimg.kernels.fused.recurrence import Form, Operands, Recurrence
 
-__all__ = ["FAMILIES", "Inputs", "Kept", "chunk_frames", "chunks"]
+__all__ = ["FAMILIES", "Inputs", "Kept", "chunk_frames", "chunks", "states_before"]
 
 FAMILIES: dict[str, type[Recurrence]] = {
     "conv_gru": ConvGRU,
@@ -19,7 +19,10 @@ FAMILIES: dict[str, type[Recurrence]] = {
     "min_conv_gru": MinConvGRU,
 }
 
-_CHUNK_BYTES = 48 * 2**20  # of gates held at a time: few enough to stay near the cores
+_CHUNKS = 4  # of a clip, where that leaves enough in each
+_CHUNKS_OF_LEAST_MEMORY = 10
+_LEAST_BYTES = 4 * 2**20  # of gates held at a time: below it calls take longer than sums
+_CHUNK_BYTES = 48 * 2**20  # of gates held at a time, at most: few enough to stay near the cores
 
 
 class Kept(NamedTuple):
@@ -73,8 +76,26 @@ def chunks(frames: int, chunk: int) -> Iterator[range]:
         yield range(first, min(first + chunk, frames))
 
 
-def chunk_frames(op: Operands, family: Recurrence) -> int:
-    """Return how many frames are worked on at once."""
+def chunk_frames(op: Operands, family: Recurrence, *, least_memory: bool = False) -> int:
+    """Return how many frames are worked on at once: enough to keep the cores busy, few beside the clip."""
+    parts = _CHUNKS_OF_LEAST_MEMORY if least_memory else _CHUNKS
     batch, _, height, width = op.h0.shape
     frame = batch * height * width * (sum(family.widths) + family.scratch) * op.h0.element_size()
-    return max(1, min(op.x.shape[0], _CHUNK_BYTES // max(1, frame)))
+    few = max(-(-op.x.shape[0] // parts), _LEAST_BYTES // max(1, frame))
+    return max(1, min(op.x.shape[0], few, _CHUNK_BYTES // max(1, frame)))
+
+
+def states_before(first: Tensor, states: Tensor, span: range) -> Tensor:
+    """Return the states that the frames of `span` started from, `[k, B, S, H, W]`, channels last.
+
+    Args:
+        first: That before the clip, `[B, S, H, W]`.
+        states: Those after its frames, `[T, B, S, H, W]`.
+        span: The frames.
+    """
+    if span.start:
+        return states[span.start - 1 : span.stop - 1]
+    before = new_frames(len(span), first, first.shape[1])
+    before[0] = first
+    before[1:] = states[: span.stop - 1]
+    return before
