@@ -1,7 +1,7 @@
 """`ConvRNN`: cells stacked over depth and run over time, with the state in the caller's hands."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from seqimg.errors import SeqimgError, UsageError
 from seqimg.kernels import Controls
 from seqimg.nn.controls import GateBias, Timing, level_gate_bias
 from seqimg.nn.levels import Level
-from seqimg.nn.stream_plan import is_stream_call, known_plan, new_plan
+from seqimg.nn.stream_plan import forget_plan, is_stream_call, known_plan, new_plan
 from seqimg.plugins.manager import plugin_host
 
 __all__ = ["ConvRNN", "State", "detached"]
@@ -217,6 +217,15 @@ class ConvRNN(nn.Module):
             outputs, state = self(x[:, part], state, **cut)
             state = detached(state)
             yield outputs, state
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training or evaluation, as of [torch.nn.Module][].
+
+        It is also the moment from which streams see weights that were written through `.data`, which
+        torch keeps no count of.
+        """
+        forget_plan(self)
+        return super().train(mode)
 
     def initial_state(self, x: Tensor) -> State:
         """Return the state before the first of the frames `x [B, T, C, H, W]`."""

@@ -12,7 +12,7 @@ from seqimg.kernels.step import Step
 if TYPE_CHECKING:
     from seqimg.nn.conv_rnn import ConvRNN
 
-__all__ = ["StreamPlan", "is_stream_call", "known_plan", "new_plan"]
+__all__ = ["StreamPlan", "forget_plan", "is_stream_call", "known_plan", "new_plan"]
 
 _PLANS: "WeakKeyDictionary[ConvRNN, StreamPlan]" = WeakKeyDictionary()
 """The plan each layer used last; not in the layers themselves, which people copy."""
@@ -28,7 +28,6 @@ class StreamPlan:
     """
 
     def __init__(self, layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> None:
-        self.parameters = list(layer.levels.parameters())
         self.key = self._key(layer, x, state)
         self.residual = layer.residual
         self.cells = layer.cells
@@ -50,12 +49,18 @@ class StreamPlan:
             after.append(last)
             output = cell.output(last)
             frame = output + frame if self.residual and output.shape == frame.shape else output
+        if frame.untyped_storage().data_ptr() == last.untyped_storage().data_ptr():
+            frame = frame.clone()  # callers may write into outputs: the state has to stay as it is
         return frame.unsqueeze(1), tuple(after)
 
     def _key(self, layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> tuple[object, ...]:
-        weights = [(p.data_ptr(), p._version) for p in self.parameters]
+        # Of the layer as it is now, for a parameter may be another object than it was; `parameters()` is slow.
+        levels = (level._parameters.values() for level in layer.each_level())
+        now = [parameter for level in levels for parameter in level if parameter is not None]
+        weights = [(p.data_ptr(), -1 if p.is_inference() else p._version) for p in now]
         states = [(s.shape, s.dtype, s.device) for s in state]
-        return x.shape, x.dtype, x.device, states, weights, asked_for(layer.kernel)
+        options = layer.residual, layer.zoneout, layer.training and layer.dropout, asked_for(layer.kernel)
+        return x.shape, x.dtype, x.device, states, weights, options
 
 
 def is_stream_call(x: Tensor) -> bool:
@@ -88,3 +93,8 @@ def new_plan(layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> StreamPl
         return None  # such weights keep no count of their changes
     _PLANS[layer] = plan = StreamPlan(layer, x, state)
     return plan
+
+
+def forget_plan(layer: "ConvRNN") -> None:
+    """Make a new plan next time, whatever the weights seem to be."""
+    _PLANS.pop(layer, None)
