@@ -120,7 +120,8 @@ def bench(
 ) -> None:
     """Measure speed and memory against naive code and against the convolutions alone.
 
-    Takes about a quarter of an hour; the machine should have nothing else to do.
+    Takes about twenty minutes on two cores; the machine should have nothing else to do. What is asked of
+    each figure is meant for the shapes that are measured unless told otherwise.
     """
     from seqimg.cli.cells_bench import bench_cells
 

@@ -23,11 +23,13 @@ from seqimg.kernels.bench import (
     run,
 )
 from seqimg.kernels.bench.plot import check_suffix
+from seqimg.plugins.reports import one_line
 from seqimg.publish import check_writable, publish_file
 
 __all__ = ["bench_cells", "bench_table"]
 
 _LAYER = "seqimg.nn:ConvRNN"
+_REASON = 80  # letters of a reason in the table; `--json` has all of it
 _BUSY = 0.5  # waiting processes a core
 
 
@@ -146,7 +148,7 @@ def _check_line(check: Check) -> list[str]:
 
 
 def _why(column: Column) -> str:
-    return f"not measured: {column.note}"
+    return one_line(f"not measured: {column.note}", _REASON)
 
 
 def _met(check: Check) -> str:

@@ -4,7 +4,7 @@ import ctypes
 import platform
 from functools import cache
 
-__all__ = ["keep_freed_memory"]
+__all__ = ["keep_freed_memory", "release_freed_memory"]
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 _MOST = 2**31 - 1
@@ -35,3 +35,12 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     mapped = mallopt(_M_MMAP_THRESHOLD, _MOST) or mallopt(_M_MMAP_THRESHOLD, _MOST_BEFORE_2_35)
     return bool(mapped and mallopt(_M_TRIM_THRESHOLD, _MOST))
+
+
+def release_freed_memory() -> None:
+    """Hand the memory of freed tensors back to the kernel, once and whatever was asked for before.
+
+    After this the process holds what it uses and no more: the state from which growth can be measured.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

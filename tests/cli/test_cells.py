@@ -186,6 +186,6 @@ def test_bench_of_memory_and_growth(tmp_path: Path) -> None:
     assert [column["name"] for column in memory["columns"]] == ["naive", "fused", "fused recomputed"]
     assert [check["asked"] for check in memory["checks"]] == ["≤ 0.55", "≤ 0.55", "≤ 0.25", "≤ 0.25"]
     (long,) = [row for row in rows if row["kind"] == "long"]
-    assert [column["name"] for column in long["columns"]] == ["100 frames", "1000 frames"]
+    assert [column["name"] for column in long["columns"]] == ["200 frames", "1000 frames"]
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert_refused(seqimg("cells", "bench", "--plot", plot, "--quiet"), 1, "exists already")

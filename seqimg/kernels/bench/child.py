@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqimg.kernels.allocator import keep_freed_memory
+from seqimg.kernels.allocator import keep_freed_memory, release_freed_memory
 from seqimg.kernels.bench.programs import Case, Program, layer_program, naive_program
 from seqimg.kernels.bench.shapes import Shape
 from seqimg.kernels.bench.timing import Work
@@ -48,6 +48,7 @@ def peak_bytes(work: Work, device: torch.device) -> int:
         before = torch.cuda.memory_allocated(device)
         work()
         return torch.cuda.max_memory_allocated(device) - before
+    release_freed_memory()  # or the step would hide in what setting up has left
     with suppress(OSError):
         _CLEAR.write_text(_PEAK_ONLY)
     before = _peak_so_far()

@@ -65,15 +65,18 @@ def min_row(plan: Plan, shape: Shape, dtype: str) -> Row:
 def columns_of(
     ready: Prepared, seconds: Mapping[str, list[float]], how: Mapping[str, str] = {}
 ) -> list[Column]:
-    """Return a column for each work, and one with the reason for each that failed."""
+    """Return a column for each work that was wanted: its times, or why there are none."""
     columns = []
-    for name, taken in seconds.items():
+    for name in ready.names:
+        taken = seconds.get(name)
+        if taken is None:
+            columns.append(Column(name, {"median_s": None, "min_s": None}, ready.failures[name]))
+            continue
         figures: dict[str, float | None] = {"median_s": median(taken), "min_s": min(taken)}
         if "limit" in seconds:
             figures["of_limit"] = ratio(seconds["limit"], taken)
         columns.append(Column(name, figures, how.get(name)))
-    missing = {"median_s": None, "min_s": None}
-    return columns + [Column(name, dict(missing), why) for name, why in ready.failures.items()]
+    return columns
 
 
 def no_slower(name: str, seconds: Mapping[str, list[float]], others: tuple[str, ...]) -> Check:

@@ -6,7 +6,8 @@
 | `gates`, C → 2C | once a frame | its gradient for the state a frame, for the weight once over all frames |
 | `candidate`, C → C | once a frame | likewise |
 
-Forward may also be two convolutions of frame and state together, X + C → 2C and X + C → C, if that is faster.
+That is the cut *apart*. The cut *joined* does the same work in two convolutions of frame and state together,
+X + C → 2C and X + C → C, once a frame. Forward, data and weight gradients are each taken in the faster cut.
 
 No gate is computed, no frame waits for the one before, every result has its place beforehand or is thrown
 away, everything is channels last, weights are packed. What a ConvGRU adds to this is the part that a kernel
@@ -85,34 +86,40 @@ class Limit:
 def limit_arrangements(
     shape: Shape, dtype: torch.dtype, device: torch.device, *, training: bool, kernel_size: int = 3
 ) -> list[Arrangements]:
-    """Return the convolutions of a ConvGRU over clips of `shape`, those forward and those backward.
+    """Return the convolutions of a ConvGRU over clips of `shape`: forward, then data and weight gradients.
 
     Example:
-        >>> forward, backward = limit_arrangements(
+        >>> forward, data, weights = limit_arrangements(
         ...     Shape(1, 2, 3, 8, 8, 4), torch.float32, torch.device("cpu"), training=True
         ... )
         >>> [job.name for job in forward["apart"]], [job.name for job in forward["joined"]]
         (['input', 'gates', 'candidate'], ['gates of both', 'candidate of both'])
-        >>> len(backward["apart"])
-        6
+        >>> len(data["apart"]), len(weights["joined"])
+        (3, 2)
     """
     make, c, x = _Maker(shape, dtype, device), shape.hidden, shape.channels
-    both = [("gates of both", x + c, 2 * c), ("candidate of both", x + c, c)]
-    joined = [
-        Job(name, _convolutions(make.weight(outputs, inputs, kernel_size), *make.pair(inputs, outputs)))
-        for name, inputs, outputs in both
-    ]
-    apart, backward = [], []
-    for name, inputs, outputs in (("input", x, 3 * c), ("gates", c, 2 * c), ("candidate", c, c)):
-        weight, (pictures, results) = make.weight(outputs, inputs, kernel_size), make.pair(inputs, outputs)
-        hoisted = name == "input"
-        apart.append(Job(name, _convolutions(weight, pictures, results, hoisted=hoisted)))
-        if training:
-            data = _convolutions(transposed(weight), results, pictures, hoisted=hoisted)
-            backward.append(Job(f"{name}, data gradient", data))
-            backward.append(Job(f"{name}, weight gradient", _weight_gradients(weight, pictures, results)))
-    forward = {"apart": apart, "joined": joined}
-    return [forward, {"apart": backward}] if training else [forward]
+    cuts = {
+        "apart": (("input", x, 3 * c), ("gates", c, 2 * c), ("candidate", c, c)),
+        "joined": (("gates of both", x + c, 2 * c), ("candidate of both", x + c, c)),
+    }
+    forward: dict[str, list[Job]] = {}
+    data: dict[str, list[Job]] = {}
+    weights: dict[str, list[Job]] = {}
+    for cut, convolutions in cuts.items():
+        forward[cut], data[cut], weights[cut] = [], [], []
+        for name, inputs, outputs in convolutions:
+            weight, (pictures, results) = (
+                make.weight(outputs, inputs, kernel_size),
+                make.pair(inputs, outputs),
+            )
+            hoisted = name == "input"
+            forward[cut].append(Job(name, _convolutions(weight, pictures, results, hoisted=hoisted)))
+            if training:
+                back = _convolutions(transposed(weight), results, pictures, hoisted=hoisted)
+                data[cut].append(Job(f"{name}, data gradient", back))
+                ways = _weight_gradients(weight, pictures, results)
+                weights[cut].append(Job(f"{name}, weight gradient", ways))
+    return [forward, data, weights] if training else [forward]
 
 
 class _Maker:

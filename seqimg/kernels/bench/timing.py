@@ -61,7 +61,6 @@ def interleaved(
             for name in order:
                 taken = [clock(works[name]) for _ in range(burst)]
                 seconds[name] += taken[drop:]
-            gc.collect()
     return seconds
 
 

@@ -1,6 +1,6 @@
 """From a program to something that can be timed; one that fails leaves its reason instead."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 import torch
@@ -9,7 +9,7 @@ from seqimg.kernels.bench.programs import Case, Program
 from seqimg.kernels.bench.timing import Clock, Work, fastest
 from seqimg.plugins.reports import reason_of
 
-__all__ = ["Mode", "Prepared", "clip_work", "prepared", "step_work", "training_work"]
+__all__ = ["Mode", "Prepared", "clip_work", "step_work", "training_work"]
 
 Mode: TypeAlias = Literal["training", "inference"]
 _WARM_UP = 2  # runs; the first may compile
@@ -19,16 +19,19 @@ class Prepared:
     """Works that ran once, and why the others did not.
 
     Attributes:
+        names: All columns, in order.
         works: By column.
         failures: The reason, by column.
     """
 
     def __init__(self) -> None:
+        self.names: list[str] = []
         self.works: dict[str, Work] = {}
         self.failures: dict[str, str] = {}
 
     def add(self, name: str, make: Callable[[], Work]) -> None:
         """Make a work and warm it up."""
+        self.names.append(name)
         try:
             work = make()
             for _ in range(_WARM_UP):
@@ -37,14 +40,6 @@ class Prepared:
             self.failures[name] = reason_of(error)
         else:
             self.works[name] = work
-
-
-def prepared(makers: Mapping[str, Callable[[], Work]]) -> Prepared:
-    """Make and warm up the work of each column."""
-    result = Prepared()
-    for name, make in makers.items():
-        result.add(name, make)
-    return result
 
 
 def clip_work(case: Case, make: Callable[[], Program], mode: Mode, clock: Clock) -> Work:
