@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Bar", "Output", "Table", "command", "configure", "output"]
 
-_PIPE_WIDTH = 240  # columns: a table in a pipe is not cut to the width of a terminal nobody looks at
-
 
 @dataclass(frozen=True)
 class Table:
@@ -194,20 +192,30 @@ def _rich_progress(*, transient: bool) -> "Progress":
 
 
 def _print_table(table: Table) -> None:
+    if _is_terminal(sys.stdout):
+        _print_rich_table(table)
+        return
+    # A pipe has no width: one line a row, which is what `grep` wants.
+    lines = [table.columns, *table.rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(padded).rstrip())
+    sys.stdout.flush()
+
+
+def _print_rich_table(table: Table) -> None:
     from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    console = Console(width=None if _is_terminal(sys.stdout) else _PIPE_WIDTH)
     drawn = RichTable(box=None, pad_edge=False, header_style="bold")
     for column in table.columns:
         drawn.add_column(column, overflow="fold")
     for row in table.rows:
         # Text is shown as it is: brackets in a plugin's message are no markup.
         drawn.add_row(*map(Text, row))
-    with console.capture() as captured:
-        console.print(drawn)
-    print("\n".join(line.rstrip() for line in captured.get().splitlines()), flush=True)
+    Console().print(drawn)
 
 
 def _is_terminal(stream: object) -> bool:

@@ -1,24 +1,10 @@
-"""What a sequence says of itself, and the examples in the documentation."""
+"""What a sequence says of itself."""
 
-import doctest
 from fractions import Fraction
-from importlib import import_module
-from pathlib import Path
-from pkgutil import iter_modules
 
 import pytest
 
-import seqimg.sequences
 from seqimg.sequences import SequenceInfo
-
-MODULES = [module.name for module in iter_modules(seqimg.sequences.__path__)]
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_examples(name: str, tmp_path: Path) -> None:
-    module = import_module(f"seqimg.sequences.{name}")
-    failed, _ = doctest.testmod(module, extraglobs={"tmp": tmp_path, "Path": Path})
-    assert failed == 0
 
 
 def _info(**changes: object) -> SequenceInfo:

@@ -1,0 +1,24 @@
+"""The examples in the documentation of the code do what they say."""
+
+import doctest
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+
+import pytest
+
+import seqimg
+import seqimg_predict
+
+MODULES = [
+    module.name
+    for package in (seqimg, seqimg_predict)
+    for module in walk_packages(package.__path__, f"{package.__name__}.")
+]
+
+
+@pytest.mark.parametrize("name", ["seqimg", "seqimg_predict", *MODULES])
+def test_examples(name: str, tmp_path: Path) -> None:
+    module = import_module(name)
+    failed, _ = doctest.testmod(module, extraglobs={"tmp": tmp_path, "Path": Path})
+    assert failed == 0
