@@ -42,19 +42,21 @@ class Level(nn.ParameterDict):
         super().__init__({name: nn.Parameter(value.detach().clone()) for name, value in values.items()})
         self.cell, self.norm_groups = cell, norm_groups
         self.names = tuple(values)
+        self.recurrence = cell
         if norm_groups:
             self._check_norm()
+            # Left to the kernel: what comes in is in the pre-activations already.
+            self.recurrence = replace(cell, input_channels=0)
             self["norm"] = nn.Parameter(torch.ones(cell.projected_channels))
         if learned_start:
             self["first_state"] = nn.Parameter(torch.zeros(cell.state_channels))
 
     def run(self, x: Tensor, state: Tensor, controls: Controls, kernel: str | None) -> tuple[Tensor, Tensor]:
         """Run over frames `[B, T, X, H, W]`; returns the outputs and the last state."""
-        cell, weights = self.cell, {name: self[name].to(x.dtype) for name in self.names}
-        if self.norm_groups and cell.input_channels:
+        cell, weights = self.recurrence, {name: self[name].to(x.dtype) for name in self.names}
+        if cell.input_channels != self.cell.input_channels:
             controls = replace(controls, gate_bias=self._normed(x, weights, controls.gate_bias))
-            # The kernel is left with the recurrence: its input is in the pre-activations already.
-            cell, x = replace(cell, input_channels=0), x[:, :, :0]
+            x = x[:, :, :0]
             weights = {name: weights[name] for name in cell.shapes()}
         chosen = _choose(cell, "sequence", x.device.type, x.dtype, controls.features, kernel)
         outputs, last = _CHOSEN[chosen](cell, x, state, weights, controls)
