@@ -257,7 +257,8 @@ def _convolve(
             elements_a_program=bm * bn,
             aligned=c % 8 == 0,
             matrix=half or picture.tf32,
-        )
+        ),
+        x,
     )  # fmt: skip
 
 

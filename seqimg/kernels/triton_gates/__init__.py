@@ -8,16 +8,16 @@ fp32, data fp16, bf16 or fp32, arithmetic fp32. Any C works; C % 8 == 0 makes ev
 |---|---|---|
 | ConvGRU, reset before | 2 + 2 | [seqimg.kernels.triton_gates.gru_before][] |
 | ConvGRU, reset after | 1 + 1 | [seqimg.kernels.triton_gates.gru_after][] |
-| ConvLSTM | 1 + 1 | [seqimg.kernels.triton_gates.lstm][] |
+| ConvLSTM | 1 + 1 | [seqimg.kernels.triton_gates.conv_lstm][] |
 | minimal ConvGRU | 1 + 1 for all frames | [seqimg.kernels.triton_gates.scan][] |
 
 Importing this package needs no Triton; the first launch does.
 """
 
+from seqimg.kernels.triton_gates.conv_lstm import lstm, lstm_backward
 from seqimg.kernels.triton_gates.gru_after import after, after_backward
 from seqimg.kernels.triton_gates.gru_before import blend, blend_backward, reset, reset_backward
 from seqimg.kernels.triton_gates.launch import Launch, Traffic, record
-from seqimg.kernels.triton_gates.lstm import lstm, lstm_backward
 from seqimg.kernels.triton_gates.operands import as_rows
 from seqimg.kernels.triton_gates.scan import linear_scan, linear_scan_backward
 

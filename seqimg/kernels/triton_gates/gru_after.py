@@ -76,7 +76,7 @@ def after(
         },
         gates,
         (n, c),
-        Traffic(
+        lambda: Traffic(
             6 * width(gates) + 3 * width(recurrent) + width(h, h_out, y, candidate, each),
             cached=3 * width(bias),
         ),
@@ -138,7 +138,7 @@ def after_backward(
         },
         gates,
         (n, c),
-        Traffic(
+        lambda: Traffic(
             3 * width(gates, dprojected, drecurrent) + width(dh, candidate, h, dh_prev, dy, dconv, each)
         ),
         factors=factors,

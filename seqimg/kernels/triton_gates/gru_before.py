@@ -65,7 +65,7 @@ def reset(
         {"gates": gates, "h": h, "rh": rh, "recurrent": recurrent, "keep": keep, "rows_per_sample": rows},
         gates,
         (n, c),
-        Traffic(4 * width(gates) + width(h, rh) + 2 * width(recurrent)),
+        lambda: Traffic(4 * width(gates) + width(h, rh) + 2 * width(recurrent)),
         factors=factors,
     )
 
@@ -109,7 +109,7 @@ def blend(
         },
         gates,
         (n, c),
-        Traffic(3 * width(gates) + width(h, h_out, y, recurrent, each)),
+        lambda: Traffic(3 * width(gates) + width(h, h_out, y, recurrent, each)),
         factors=factors,
         ACT=activation,
         EACH=each is not None,
@@ -164,7 +164,7 @@ def blend_backward(
         },
         gates,
         (n, c),
-        Traffic(2 * width(gates, dgates) + width(dh, h, dh_prev, dy, dconv, each)),
+        lambda: Traffic(2 * width(gates, dgates) + width(dh, h, dh_prev, dy, dconv, each)),
         factors=factors,
         ACT=activation,
         EACH=each is not None,
@@ -204,6 +204,6 @@ def reset_backward(
         },
         gates,
         (n, c),
-        Traffic(width(drh, gates, h, dgates) + 2 * width(dh_prev)),
+        lambda: Traffic(width(drh, gates, h, dgates) + 2 * width(dh_prev)),
         factors=factors,
     )  # fmt: skip

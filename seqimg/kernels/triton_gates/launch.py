@@ -6,11 +6,11 @@ audit compiles exactly what a GPU would be given, from tensors on the `meta` dev
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from math import gcd
 from typing import Any, Literal
@@ -35,6 +35,7 @@ __all__ = [
 Activation = Literal["tanh", "relu", "leaky", "linear"]
 
 _PROGRAMS = "seqimg.kernels.triton_gates.jit"
+_WIDE = 16  # bytes, the most a lane moves at a time
 # Elements of a lane: 16 bytes of a 16-bit type or twice 16 of fp32, but fewer where each brings its own
 # address and its own place among the rows, which would not fit into registers.
 _LANE, _LANE_NARROW = 8, 4
@@ -141,42 +142,48 @@ def wave() -> int:
     return _WAVE.get()
 
 
-def launch(what: Launch) -> None:
-    """Run a launch on its tensors' device, in the current stream, or record it.
+def launch(what: Launch, like: Tensor) -> None:
+    """Run a launch on the device of `like`, in the current stream, or record it.
 
     Raises:
         UnavailableError: Triton is not installed, or the tensors are not on a GPU.
     """
     collected = _RECORD.get()
-    if collected is not None:
+    if collected is None:
+        _run(what.kernel, what.programs, like, what.arguments, what.constants, what.options)
+    else:
         collected.append(what)
-        return
-    tensor = next(value for value in what.arguments.values() if isinstance(value, Tensor))
-    kernel = program(what.kernel)
-    with _on(tensor):
-        kernel[(what.programs,)](**what.arguments, **what.constants, **what.options)
 
 
-def _on(tensor: Tensor) -> "torch.cuda.device | nullcontext[None]":
-    if tensor.is_cuda:
+def _run(
+    kernel: str,
+    programs: int,
+    like: Tensor,
+    arguments: Mapping[str, object],
+    constants: Mapping[str, object],
+    options: Mapping[str, int],
+) -> None:
+    function = program(kernel)[(programs,)]
+    if like.is_cuda and like.device.index != torch.cuda.current_device():
         # Triton launches on the current device, wherever the tensors are.
-        here = tensor.device.index == torch.cuda.current_device()
-        return nullcontext() if here else torch.cuda.device(tensor.device)
-    if not interpreting():
+        with torch.cuda.device(like.device):
+            function(**arguments, **constants, **options)
+        return
+    if not like.is_cuda and not interpreting():
         raise UnavailableError(
-            f"the Triton kernels cannot run on {tensor.device.type}",
+            f"the Triton kernels cannot run on {like.device.type}",
             why="they are compiled for GPUs",
             hint="kernel='fused', or TRITON_INTERPRET=1 to interpret them for a test",
         )
-    return nullcontext()
+    function(**arguments, **constants, **options)
 
 
 def pointwise(
     kernel: str,
-    arguments: Mapping[str, "Tensor | int | float | None"],
+    arguments: "dict[str, Tensor | int | float | None]",
     like: Tensor,
     shape: tuple[int, int],
-    traffic: Traffic,
+    traffic: Callable[[], Traffic],
     *,
     factors: int = 0,
     steps: int = 1,
@@ -189,34 +196,48 @@ def pointwise(
         arguments: All but the number of vectors.
         like: An operand of the data type.
         shape: (N, C).
-        traffic: The least to be moved, without factors.
+        traffic: Returns the least to be moved, without factors; called when the launch is recorded.
         factors: How many operands `[B]` there are: each lane reads one value of each for every vector.
         steps: Frames computed.
         **constants: Compile-time arguments beside C, VEC and BLOCK.
     """
     n, channels = shape
-    widest = 16 // like.element_size()
-    vector = gcd(channels, widest)
-    warps = next(warps for limit, warps in _WARPS if limit is None or n * channels <= limit)
-    block = (_LANE if vector >= 4 else _LANE_NARROW) * wave() * warps
     if n == 0:
+        return
+    size = like.element_size()
+    vector, block, warps = _tiles(n * channels, channels, size, wave())
+    programs = -(-n * channels // block)
+    arguments["n_vectors"] = n * (channels // vector)
+    constants |= {"C": channels, "VEC": vector, "BLOCK": block}
+    collected = _RECORD.get()
+    if collected is None:
+        _run(kernel, programs, like, arguments, constants, {"num_warps": warps})
         return
     shared = 4 * factors / vector
     masks = _mask_bytes(arguments["update"], channels) if constants.get("EACH") else 0
-    launch(
+    least = traffic()
+    collected.append(
         Launch(
             kernel,
-            {**arguments, "n_vectors": n * (channels // vector)},
-            {"C": channels, "VEC": vector, "BLOCK": block, **constants},
-            programs=-(-n * channels // block),
+            arguments,
+            constants,
+            programs=programs,
             options={"num_warps": warps},
             elements=n * channels,
-            traffic=replace(traffic, cached=traffic.cached + shared, narrow=shared + masks),
+            traffic=replace(least, cached=least.cached + shared, narrow=shared + masks),
             elements_a_program=block,
             steps=steps,
-            aligned=vector == widest,
+            aligned=vector * size == _WIDE,
         )
     )
+
+
+@lru_cache(maxsize=1024)
+def _tiles(elements: int, channels: int, size: int, lanes: int) -> tuple[int, int, int]:
+    """Return the elements of a vector, those of a program, and its warps."""
+    vector = gcd(channels, _WIDE // size)
+    warps = next(warps for limit, warps in _WARPS if limit is None or elements <= limit)
+    return vector, (_LANE if vector >= 4 else _LANE_NARROW) * lanes * warps, warps
 
 
 def _mask_bytes(update: object, channels: int) -> float:

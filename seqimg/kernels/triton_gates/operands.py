@@ -85,9 +85,9 @@ def per_sample(n: int, *factors: Tensor | None) -> tuple[int, int]:
     given = [factor for factor in factors if factor is not None]
     samples = given[0].shape[0] if given else 1
     for factor in given:
-        if factor.shape != (samples,) or not factor.is_contiguous() or samples == 0 or n % samples:
+        if factor.shape != (samples,) or not factor.is_contiguous() or n % max(samples, 1):
             raise ValueError(f"a factor is {tuple(factor.shape)}; a dense [B] is needed, B a divisor of {n}")
-    return n // samples, len(given)
+    return n // max(samples, 1), len(given)
 
 
 def split_update(update: Tensor | None, n: int, columns: int) -> tuple[Tensor | None, Tensor | None]:

@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # ruff: noqa: N803, N806
-"""ConvLSTM: one program forward, one backward. Contracts: [seqimg.kernels.triton_gates.lstm][]."""
+"""ConvLSTM: one program forward, one backward. Contracts: [seqimg.kernels.triton_gates.conv_lstm][]."""
 
 import triton
 import triton.language as tl

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from seqimg.kernels import triton_gates as tg
+from seqimg.kernels.audit.cases import Size
 from tests.kernels.triton import statement as st
 from tests.kernels.triton.interpreted.problems import DTYPES, PROBLEMS, Problem, leaves, poisoned
 
@@ -85,3 +86,17 @@ def test_outputs_may_be_inputs() -> None:
     assert torch.equal(gates, dgates)
     assert torch.equal(dh, dh_prev)
     make.check()
+
+
+# What is cut off is computed, then not taken.
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_state_that_is_cut_off_may_be_anything() -> None:
+    """A state that blew up does not outlive the reset."""
+    _, o = Problem(Size(2, 2, 2, 4), "full").start(torch.float32)
+    gates, h, keep, recurrent = o.data("gates", 3), o.state("h"), o.keep(), o.data("recurrent", 2)
+    keep.copy_(torch.tensor([0.0, 1.0]))
+    h[:4], recurrent[:4] = float("nan"), float("inf")
+    tg.reset(gates, h, o.data("rh"), recurrent=recurrent, keep=keep)
+    tg.blend(gates, h, o.state("h_out"), keep=keep)
+    for name in ("gates", "rh", "h_out"):
+        assert bool(o.make.tensors[name].isfinite().all())

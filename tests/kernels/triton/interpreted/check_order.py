@@ -11,6 +11,7 @@ from torch import Tensor
 from triton.runtime.interpreter import interpreter_builder
 
 from seqimg.kernels.audit.cases import CALLS, Operands, Size
+from seqimg.kernels.triton_gates.jit.arithmetic import place
 from tests.kernels.triton.guarded import Guarded
 
 SIZE = Size(2, 9, 9, 20)  # 3240 elements: several programs of every launch, the last not full
@@ -74,3 +75,28 @@ def test_order_does_not_matter(name: str) -> None:
     assert len(ran) > 2
     assert ran != sorted(ran)
     assert all(torch.equal(found[key], in_order[key]) for key in in_order)
+
+
+@triton.jit
+def probe(rows, channels, n, C: tl.constexpr, VEC: tl.constexpr, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Write down where a program believes its elements to be."""
+    row, channel, mask = place(n, C, VEC, BLOCK)
+    at = tl.arange(0, BLOCK // VEC)[:, None] * VEC + tl.arange(0, VEC)[None, :]
+    tl.store(rows + at, row + tl.zeros([BLOCK // VEC, VEC], tl.int64), mask=mask)
+    tl.store(channels + at, channel, mask=mask)
+
+
+def test_places_beyond_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = 100_000_000
+
+    def set_grid_idx(x: int, y: int, z: int) -> None:
+        interpreter_builder.grid_idx = (x + late, y, z)
+
+    monkeypatch.setattr(interpreter_builder, "set_grid_idx", set_grid_idx)
+    rows, channels = torch.full((256,), -1), torch.full((256,), -1)
+    vectors = late * 64 + 60  # the program's last four are past the end
+    probe[(1,)](rows, channels, vectors, C=12, VEC=4, BLOCK=256)
+    element = late * 256 + torch.arange(240)
+    assert torch.equal(rows[:240], element // 12)
+    assert torch.equal(channels[:240], element % 12)
+    assert bool((rows[240:] == -1).all())

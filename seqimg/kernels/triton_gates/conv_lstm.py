@@ -74,7 +74,7 @@ def lstm(
         },
         gates,
         (n, c),
-        Traffic(
+        lambda: Traffic(
             8 * width(gates) + 4 * width(recurrent) + 2 * width(state_out, each) + width(state, mixed, y),
             cached=3 * width(peephole),
         ),
@@ -129,7 +129,7 @@ def lstm_backward(
         },
         gates,
         (n, c),
-        Traffic(
+        lambda: Traffic(
             4 * width(gates, dgates) + 2 * width(dstate, dstate_prev, each) + width(state, dy, dconv),
             cached=3 * width(peephole),
         ),
