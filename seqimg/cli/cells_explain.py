@@ -171,8 +171,8 @@ def _verdict(op: str, candidate: Candidate, taken: Candidate | None) -> _Verdict
         reasons.append(f"{taken.spec.name} is preferred")
     if spec.status == "experimental":
         reasons.append("experimental: only when asked for by name")
-        if spec.name.startswith("triton"):
-            reasons.append("interpreter only: no GPU has agreed with it yet")
+    if spec.note is not None:
+        reasons.append(spec.note)
     owner = str(plugin_host().kernels.owner(f"{spec.op}/{spec.name}"))
     return _Verdict(op, spec.name, spec.status, spec.priority, verdict, reasons, owner)
 

@@ -104,10 +104,10 @@ def weight_and_bias_gradient(
     return weight_gradient(gradient, pictures, weight, dilation), gradient.sum((0, 2, 3))
 
 
-def new_frames(frames: int, like: Tensor, channels: int) -> Tensor:
+def new_frames(frames: int, like: Tensor, channels: int, dtype: torch.dtype | None = None) -> Tensor:
     """Return uninitialised frames `[frames, B, channels, H, W]`, channels last, for `like [B, …, H, W]`."""
     batch, _, height, width = like.shape
-    return like.new_empty(frames, batch, height, width, channels).permute(0, 1, 4, 2, 3)
+    return like.new_empty(frames, batch, height, width, channels, dtype=dtype).permute(0, 1, 4, 2, 3)
 
 
 def channels_last(pictures: Tensor) -> Tensor:

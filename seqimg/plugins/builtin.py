@@ -16,6 +16,8 @@ from seqimg.plugins.specs import (
 __all__ = ["SEQIMG_API"]
 
 SEQIMG_API = API_VERSION
+_TRITON_DTYPES = ("float32", "bfloat16", "float16")
+_INTERPRETER_ONLY = "interpreter only: no GPU has agreed with it yet"
 
 
 @hookimpl
@@ -69,6 +71,33 @@ def seqimg_kernels() -> Iterable[KernelSpec]:
                 priority=20,
             )
             for family in ("conv_gru", "conv_lstm", "min_conv_gru")
+        ),
+        *(
+            KernelSpec(
+                name="triton",
+                summary="Convolutions by cuDNN, gates in Triton, states in fp32.",
+                op=f"{family}.sequence",
+                kernel="seqimg.kernels.triton_clip.kernel:sequence",
+                devices=("cuda",),
+                dtypes=_TRITON_DTYPES,
+                refuse="seqimg.kernels.triton_clip.kernel:refuse",
+                priority=40,
+                status="experimental",
+                note=_INTERPRETER_ONLY,
+            )
+            for family in ("conv_gru", "conv_lstm", "min_conv_gru")
+        ),
+        KernelSpec(
+            name="triton_conv",
+            summary="Convolutions in Triton that compute the gates themselves.",
+            op="conv_gru.sequence",
+            kernel="seqimg.kernels.triton_clip.kernel:conv_sequence",
+            devices=("cuda",),
+            dtypes=_TRITON_DTYPES,
+            refuse="seqimg.kernels.triton_clip.kernel:refuse_conv",
+            priority=30,
+            status="experimental",
+            note=_INTERPRETER_ONLY,
         ),
         KernelSpec(
             name="reference",

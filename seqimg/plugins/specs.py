@@ -104,6 +104,7 @@ class KernelSpec(Spec):
         priority: Among usable kernels the highest is taken.
         status: Only `"stable"` kernels are taken automatically; `"experimental"` ones on request;
             `"broken"` ones never.
+        note: Optional words for those who ask why it is not taken, for example what it still lacks.
     """
 
     op: str
@@ -113,6 +114,7 @@ class KernelSpec(Spec):
     refuse: str | None = None
     priority: int = 0
     status: Literal["stable", "experimental", "broken"] = "stable"
+    note: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,7 +1,7 @@
 """What both walks through time share: the families, chunks of frames, the input's share of the gates."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -39,10 +39,29 @@ class Kept(NamedTuple):
     side: Tensor
 
 
+class Sized(Protocol):
+    """What of a family decides how a chunk is laid out, as in [seqimg.kernels.fused.recurrence.Recurrence][]."""
+
+    @property
+    def widths(self) -> Sequence[int]:
+        """Channels of each gate buffer."""
+        ...
+
+    @property
+    def scratch(self) -> int:
+        """Channels of what a chunk needs beside."""
+        ...
+
+    @property
+    def biases(self) -> list[Tensor]:
+        """What each gate buffer starts from."""
+        ...
+
+
 class Inputs:
     """The share of the input in the gates, a chunk of frames at once."""
 
-    def __init__(self, op: Operands, form: Form, family: Recurrence, chunk: int) -> None:
+    def __init__(self, op: Operands, form: Form, family: Sized, chunk: int) -> None:
         self.op, self.widths = op, list(family.widths)
         self.biases = [bias.view(-1, 1, 1) for bias in family.biases]
         self.convs: list[SameConv] = []
@@ -76,7 +95,7 @@ def chunks(frames: int, chunk: int) -> Iterator[range]:
         yield range(first, min(first + chunk, frames))
 
 
-def chunk_frames(op: Operands, family: Recurrence, *, least_memory: bool = False) -> int:
+def chunk_frames(op: Operands, family: Sized, *, least_memory: bool = False) -> int:
     """Return how many frames are worked on at once: enough to keep the cores busy, few beside the clip."""
     parts = _CHUNKS_OF_LEAST_MEMORY if least_memory else _CHUNKS
     batch, _, height, width = op.h0.shape
