@@ -5,11 +5,8 @@ import platform
 import re
 import shutil
 import tempfile
-from dataclasses import fields
 from importlib import metadata
-from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 from seqimg import __version__
 from seqimg.plugins import CheckResult
@@ -92,22 +89,28 @@ def gpu() -> CheckResult:
 
 
 def kernels() -> CheckResult:
-    """Name each cell and the kernel that computes it on the device in use, and why not a faster one."""
+    """Name each cell and the kernel that computes it on the device in use, and why not one ranked before."""
     import torch
+
+    from seqimg.cli.machine import kernel_for
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     host = plugin_host(strict=False)
-    lines, wrong = [], []
+    lines, wrong, passed_over = [], [], dict[str, None]()
     for name in host.cells.names():
         try:
-            lines.append(f"{name}: {_kernel_of(host.cells.load(name), device)}")
+            kernel, refused = kernel_for(host.cells.load(name)(8, 8), device, "float32", choice="auto")
         except Exception as error:  # noqa: BLE001 -- isolation: the other cells are still looked at
             wrong.append(f"{name}: {reason_of(error)}")
+        else:
+            lines.append(f"{name}: {kernel}")
+            passed_over |= dict.fromkeys(refused)
     if wrong or not lines:
         return CheckResult(
             state="fail", detail="; ".join(wrong) or "no cell is registered", fix="seqimg plugins list"
         )
-    return CheckResult(state="ok", detail=f"on {device}: {'; '.join(lines)}")
+    others = f"; not {', not '.join(passed_over)}" if passed_over else ""
+    return CheckResult(state="ok", detail=f"on {device}: {', '.join(lines)}{others}")
 
 
 def video() -> CheckResult:
@@ -159,23 +162,6 @@ def folders() -> CheckResult:
     if shutil.disk_usage(here).free < _LITTLE_SPACE:
         return CheckResult(state="warn", detail=free, fix="make room, or work on another disk")
     return CheckResult(state="ok", detail=f"current and temporary folder can be written, {free}")
-
-
-def _kernel_of(cell_class: Any, device: str) -> str:
-    """Return the kernel for a plain cell of this class, loaded, and in brackets those refused before it."""
-    from seqimg.kernels import CallSignature, explain, select
-
-    cell = cell_class(8, 8)
-    options = tuple((field.name, getattr(cell, field.name)) for field in fields(cell))
-    signature = CallSignature(f"{cell.family}.sequence", device, "float32", options)
-    select(signature, "auto")
-    candidates = explain(signature)
-    chosen = next(c for c in candidates if not c.reasons and c.spec.status == "stable")
-    refused = [
-        f"{c.spec.name}: {', '.join(c.reasons) or c.spec.status}"
-        for c in takewhile(lambda candidate: candidate is not chosen, candidates)
-    ]
-    return chosen.spec.name + (f" ({'; '.join(refused)})" if refused else "")
 
 
 def _encodes(codec: str) -> bool:

@@ -1,5 +1,6 @@
 """`seqimg demo`: from nothing to a moving picture of a prediction."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,7 +86,7 @@ def _demo(task: "Task[Any, Any, Any]", folder: Path) -> "tuple[dict[str, object]
     """Train, evaluate and write everything; return what there is to say."""
     from seqimg.cli.machine import chosen_device, device_sentence
     from seqimg.cli.output import output
-    from seqimg.cli.train import show_progress
+    from seqimg.cli.train import say_kernel, show_progress
     from seqimg.publish import write_json
     from seqimg.training.evaluation import evaluate
     from seqimg.training.fit import fit
@@ -96,7 +97,7 @@ def _demo(task: "Task[Any, Any, Any]", folder: Path) -> "tuple[dict[str, object]
     with task.datasets() as data, Run(folder) as run:
         task = task.with_config(channels=data.channels)
         with output().progress("Training", total=config.steps) as bar:
-            fitted = fit(task, data, run, show_progress(bar))
+            fitted = fit(task, data, run, show_progress(bar), begin=partial(say_kernel, config))
         with output().progress("Evaluating", total=len(data.test)) as bar:
             evaluation = evaluate(
                 task, fitted.model, data.test, batch_size=config.batch_size, advance=bar.advance

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqimg import modelfolder
-from seqimg.cli.machine import chosen_device, device_sentence
+from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.output import command, output
 from seqimg.cli.tables import figures_table
 from seqimg.config import ReadingConfig
@@ -54,6 +54,8 @@ def evaluate(
         for line in datasets.readings:
             output().say(line)
         output().say(device_sentence(where, device))
+        if sentence := kernel_sentence(loaded.model, where):
+            output().say(sentence)
         _check(datasets, task, model, part)
         if trained_on and part in ("all", "train"):
             names = ", ".join(sorted(trained_on))

@@ -3,10 +3,17 @@
 from typing import Literal
 
 import torch
+from torch import nn
 
+from seqimg.cells import Cell
 from seqimg.errors import UnavailableError
+from seqimg.kernels import asked_for, explain, offers, select
+from seqimg.kernels.signature import signature_of
+from seqimg.nn import ConvRNN
 
-__all__ = ["chosen_device", "device_sentence"]
+__all__ = ["chosen_device", "device_sentence", "kernel_for", "kernel_sentence"]
+
+_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
 def chosen_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
@@ -39,3 +46,52 @@ def device_sentence(device: torch.device, wanted: str) -> str:
     else:
         why = "no CUDA device is there"
     return f"Computing on the CPU with {torch.get_num_threads()} threads ({why})."
+
+
+def kernel_sentence(
+    model: nn.Module, device: torch.device, precision: str = "fp32", *, streaming: bool = False
+) -> str | None:
+    """Say which kernel computes each kind of cell in a model, and why not one ranked before it.
+
+    Args:
+        model: Any model; None is returned if it has no recurrent layer.
+        device: Where it runs.
+        precision: Number format, as in the configuration.
+        streaming: Whether it gets one frame at a time.
+
+    Raises:
+        UnavailableError: `SEQIMG_KERNEL` asks for one that cannot.
+
+    Example:
+        >>> from seqimg.nn import ConvGRU
+        >>> kernel_sentence(ConvGRU(3, 8), torch.device("cpu")).split(" (")[0]
+        'Kernel for conv_gru: fused'
+    """
+    layers = [module for module in model.modules() if isinstance(module, ConvRNN)]
+    cells = {cell.name: cell for layer in layers for cell in layer.cells}
+    said = []
+    for name, cell in cells.items():
+        op = "step" if streaming and offers(f"{cell.family}.step") else "sequence"
+        kernel, refused = kernel_for(cell, device.type, _DTYPES[precision], op=op)
+        said.append(f"{name}: {kernel}" + (f" ({'; '.join(refused)})" if refused else ""))
+    return f"Kernel for {', '.join(said)}." if said else None
+
+
+def kernel_for(
+    cell: Cell, device: str, dtype: str, *, op: str = "sequence", choice: str | None = None
+) -> tuple[str, list[str]]:
+    """Return the kernel that computes a cell, and for each ranked before it why it does not.
+
+    Raises:
+        UnavailableError: None can, or not the one asked for.
+    """
+    signature = signature_of(cell, device, dtype, op=op)
+    select(signature, choice)
+    wanted, refused = asked_for(choice), list[str]()
+    for candidate in explain(signature):
+        spec = candidate.spec
+        fits = spec.status == "stable" if wanted == "auto" else spec.name == wanted
+        if fits and not candidate.reasons:
+            return spec.name, refused
+        refused.append(f"{spec.name}: {', '.join(candidate.reasons) or spec.status}")
+    return wanted, refused

@@ -14,7 +14,7 @@ from typing import Literal
 from torch import Tensor
 
 from seqimg import modelfolder
-from seqimg.cli.machine import chosen_device, device_sentence
+from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.output import Bar, command, output
 from seqimg.config import Config, ReadingConfig
 from seqimg.data import to_frame, to_tensor
@@ -88,6 +88,8 @@ def _apply(
     loaded = modelfolder.load(model, task=spec.name, device=where)
     _check_channels(sequence, loaded.task.config.channels, model)
     output().say(device_sentence(where, device))
+    if sentence := kernel_sentence(loaded.model, where, streaming=True):
+        output().say(sentence)
     stream = Stream(loaded.model, where)
     rate = info.fps or Fraction(ASSUMED_FPS)
     with output().progress("Reading", total=info.frame_count) as bar:

@@ -1,11 +1,14 @@
 """`seqimg TASK train`."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from seqimg.cli.machine import chosen_device, device_sentence
+from torch import nn
+
+from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.output import Bar, command, output
 from seqimg.cli.tables import figures_table
 from seqimg.config import Resolved, TaskConfig, to_toml
@@ -21,7 +24,7 @@ from seqimg.training.report import write_report
 from seqimg.training.runs import Run
 from seqimg.training.summary import run_report, save_strip
 
-__all__ = ["show_progress", "train"]
+__all__ = ["say_kernel", "show_progress", "train"]
 
 _RUNS = Path("runs")
 _PICTURED = 4
@@ -59,7 +62,7 @@ def _train(task: Task[Any, Any, Any], data: Datasets, run: Run) -> None:
     say(f"Training on {len(data.train):,} clips for up to {config.steps:,} steps into {run.folder}")
     try:
         with output().progress("Training", total=config.steps) as bar:
-            fitted = fit(task, data, run, show_progress(bar))
+            fitted = fit(task, data, run, show_progress(bar), begin=partial(say_kernel, config))
     except TrainingInterrupted as stopped:
         say(f"Stopped at step {stopped.step}; the model so far is in {stopped.checkpoint}")
         output().hint(_evaluation(task, stopped.checkpoint))
@@ -73,6 +76,13 @@ def _train(task: Task[Any, Any, Any], data: Datasets, run: Run) -> None:
     output().data(result, figures_table(evaluation))
     say(f"Saved {run.folder / 'report.html'}")
     output().hint(_evaluation(task, run.model))
+
+
+def say_kernel(config: TaskConfig, model: nn.Module) -> None:
+    """Say which kernel computes the model in training."""
+    sentence = kernel_sentence(model, chosen_device(config.device), config.precision)
+    if sentence is not None:
+        output().say(sentence)
 
 
 def _evaluation(task: Task[Any, Any, Any], model: Path) -> str:

@@ -49,7 +49,14 @@ class Fitted:
     trained: Trained
 
 
-def fit(task: AnyTask, data: Datasets, run: Run, watch: Callable[[StepReport], None]) -> Fitted:
+def fit(
+    task: AnyTask,
+    data: Datasets,
+    run: Run,
+    watch: Callable[[StepReport], None],
+    *,
+    begin: Callable[[nn.Module], None] | None = None,
+) -> Fitted:
     """Train, keep checkpoints and write the model folder.
 
     Args:
@@ -57,6 +64,7 @@ def fit(task: AnyTask, data: Datasets, run: Run, watch: Callable[[StepReport], N
         data: Its data sets.
         run: Where everything goes.
         watch: Called after every step.
+        begin: Called with the untrained model before the first step.
 
     Raises:
         TrainingInterrupted: Ctrl-C was pressed; the step was finished and a checkpoint written.
@@ -75,6 +83,8 @@ def fit(task: AnyTask, data: Datasets, run: Run, watch: Callable[[StepReport], N
                 raise KeyboardInterrupt
 
         trainer = Trainer(task, data, observe)
+        if begin is not None:
+            begin(trainer.model)
         try:
             trained = trainer.train()
         except KeyboardInterrupt as interruption:

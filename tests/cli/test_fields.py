@@ -1,5 +1,6 @@
 """Fields of a configuration as flags."""
 
+import inspect
 from typing import Any, Literal
 
 import pytest
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from seqimg.cli.fields import SectionedCommand, with_flags
 from seqimg.config import Numbers, ReadingConfig, TaskConfig
+from seqimg.sequences import open_sequence
 
 
 class Sample(TaskConfig):
@@ -66,8 +68,5 @@ _TITLES = ("Reading sequences", "Training", "Options of this task")
 
 
 def test_every_field_of_reading_is_one_that_sequences_understand() -> None:
-    import inspect
-
-    from seqimg.sequences import open_sequence
 
     assert set(ReadingConfig.model_fields) <= set(inspect.signature(open_sequence).parameters)

@@ -1,6 +1,8 @@
 """The shell around the commands: global options, completion, near matches, exit codes."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,8 +154,6 @@ def test_completion_script() -> None:
 
 
 def test_a_reader_that_went_away_is_no_error() -> None:
-    import subprocess
-    import sys
 
     line = f"'{sys.executable}' -m seqimg plugins list --json | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=True)

@@ -1,6 +1,10 @@
 """Training, evaluating and running from the command line: what is said where, and what is written."""
 
 import json
+import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +38,7 @@ def test_train_eval_run_one_after_the_other(cli: Cli, media: Path, tiny: list[st
     said = trained.stderr.splitlines()
     assert said[0].startswith(f"Read {source} as 30 frames")
     assert said[1].startswith("Computing on ")
+    assert any(line.startswith("Kernel for conv_gru: ") for line in said)
     report = Path(said[-2].removeprefix("Saved "))
     assert report.name == "report.html"
     assert report.is_file()
@@ -50,7 +55,6 @@ def test_train_eval_run_one_after_the_other(cli: Cli, media: Path, tiny: list[st
 
 
 def _hinted(result: Result) -> list[str]:
-    import shlex
 
     last = result.stderr.splitlines()[-1]
     assert last.startswith("Try: seqimg ")
@@ -98,8 +102,6 @@ def test_run_writes_what_the_name_says(cli: Cli, media: Path, model: Path, out: 
 
 
 def test_run_writes_to_a_pipe(media: Path, model: Path) -> None:
-    import subprocess
-    import sys
 
     words = [
         sys.executable,
@@ -141,10 +143,6 @@ def test_damaged_frames_are_left_out_when_asked_and_reported(
 
 
 def test_the_progress_on_a_terminal_shows_loss_speed_and_time_left(media: Path, tiny: list[str]) -> None:
-    import re
-    import shlex
-    import subprocess
-    import sys
 
     line = shlex.join(
         [sys.executable, "-m", "seqimg", "predict", "train", str(media / "good.mp4"), *tiny, "--steps", "5"]
