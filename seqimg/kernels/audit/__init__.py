@@ -18,7 +18,7 @@ from seqimg.kernels.audit.cases import CALLS, Case, cases
 from seqimg.kernels.audit.rules import Row, judge
 from seqimg.kernels.audit.targets import TARGETS
 
-__all__ = ["Row", "TARGETS", "audit", "examine"]
+__all__ = ["Row", "TARGETS", "audit", "count", "examine"]
 
 _FEW = 4  # cases: fewer are done sooner than a process starts
 
@@ -57,6 +57,11 @@ def audit(
         return list(_watched((examine(*item) for item in work), progress))
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         return list(_watched(pool.map(examine, *zip(*work, strict=True), chunksize=4), progress))
+
+
+def count(targets: Sequence[str], kernels: Sequence[str], *, quick: bool = False) -> int:
+    """Return how many programs `audit` would compile."""
+    return len(_chosen(kernels, quick)) * len(_known(targets))
 
 
 def examine(case: Case, target: str) -> Row:

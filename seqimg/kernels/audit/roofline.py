@@ -104,7 +104,9 @@ def estimate(
     """
     for shape in shapes:
         if len(shape) != 5 or min(shape) < 1:
-            raise UsageError(f"{shape} is no shape", why="B, T, C, H, W are five positive numbers")
+            raise UsageError(
+                f"{','.join(map(str, shape))} is no shape", why="B,T,C,H,W are five positive whole numbers"
+            )
     return [
         _row(cell, kernel, direction, shape, device, plan)
         for shape in shapes
