@@ -4,7 +4,7 @@ from math import inf
 
 import torch
 
-STREAMING = {torch.float64: 1e-12, torch.float32: 1e-5}
+STREAMING = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 3e-2}
 """A clip at once against the same clip in pieces."""
 
 EQUATIONS = {torch.float64: 1e-12, torch.float32: 1e-6}
@@ -16,13 +16,13 @@ IMPORTED = {torch.float64: 1e-12, torch.float32: 1e-6}
 KERNEL_TIMES = 3.0
 """How often a kernel's error may hold the error that the reference kernel makes in the same dtype."""
 
-KERNEL_FLOOR = {torch.float64: 1e-13, torch.float32: 1e-6, torch.bfloat16: 1e-6}
+KERNEL_FLOOR = {torch.float64: 1e-13, torch.float32: 1e-6, torch.bfloat16: 1e-6, torch.float16: 1e-6}
 """An error of a kernel that is always allowed."""
 
 KERNEL_DRAWS = {torch.float64: 1, torch.float32: 3, torch.bfloat16: 12}
 """Calls over which errors are compared: with so few digits a single number may be right by luck."""
 
-KERNEL_NORM = {torch.float64: inf, torch.float32: inf, torch.bfloat16: 2.0}
+KERNEL_NORM = {torch.float64: inf, torch.float32: inf, torch.bfloat16: 2.0, torch.float16: 2.0}
 """How errors are summed up: the largest or, where that is mostly luck, the root of the mean square."""
 
 
