@@ -14,7 +14,8 @@ from multiprocessing import get_context
 
 from seqimg.errors import UsageError, did_you_mean
 from seqimg.kernels.audit.build import build
-from seqimg.kernels.audit.cases import CALLS, Case, cases
+from seqimg.kernels.audit.cases import CALLS
+from seqimg.kernels.audit.configurations import Case, cases
 from seqimg.kernels.audit.rules import Row, judge
 from seqimg.kernels.audit.targets import TARGETS
 

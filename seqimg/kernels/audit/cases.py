@@ -1,7 +1,7 @@
-"""Every Triton launch there is, in the configurations that differ in machine code.
+"""A call of every wrapper around a Triton program.
 
-A case calls a wrapper with operands that a maker supplies: tensors on the `meta` device where launches
-are recorded for the audit, guarded buffers in the tests.
+A maker supplies the operands: tensors on the `meta` device where launches are recorded for the audit,
+guarded buffers in the tests.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from torch import Tensor
 from seqimg.kernels import triton_conv as conv
 from seqimg.kernels import triton_gates as gates
 
-__all__ = ["CALLS", "Case", "Make", "Operands", "Size", "Variant", "cases", "meta"]
+__all__ = ["CALLS", "Make", "Operands", "Size", "Variant", "meta"]
 
 Variant = Literal["plain", "full", "each"]
 """No optional operand; all of them, factors `[B]`; all of them, with an update share for each element."""
@@ -52,12 +52,14 @@ class Operands:
         size: Of the problem.
         dtype: The data type.
         variant: Which optional operands there are.
+        tf32: Whether convolutions may round fp32 to tf32.
     """
 
     make: Make
     size: Size
     dtype: torch.dtype
     variant: Variant = "plain"
+    tf32: bool = False
 
     @property
     def rows(self) -> int:
@@ -106,7 +108,7 @@ class Operands:
     @property
     def picture(self) -> conv.Picture:
         """The geometry of a 3×3 convolution."""
-        return conv.Picture(self.size.height, self.size.width)
+        return conv.Picture(self.size.height, self.size.width, tf32=self.tf32)
 
 
 def _reset(o: Operands) -> None:
@@ -228,64 +230,3 @@ CALLS: dict[str, Callable[[Operands], None]] = {
     "conv_gates_backward": _conv_gates_backward,
 }
 """Every wrapper by name; each makes exactly one launch."""
-
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-_LARGE = Size(8, 64, 64, 64)  # training
-_SMALL = Size(1, 16, 16, 64)  # streaming: programs of one warp
-_ODD = Size(1, 16, 16, 13)  # no alignment to make use of
-_CONFIGURATIONS: tuple[tuple[str, Variant, Size], ...] = (
-    ("bf16", "full", _SMALL),
-    ("bf16", "plain", _LARGE),
-    ("bf16", "each", _LARGE),
-    ("bf16", "full", _ODD),
-    ("fp16", "full", _LARGE),
-    ("fp32", "full", _LARGE),
-    ("fp32", "plain", _SMALL),
-)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One launch in one configuration.
-
-    Attributes:
-        call: Its name in `CALLS`.
-        dtype: Name of the data type.
-        variant: Which optional operands there are.
-        size: Of the problem.
-    """
-
-    call: str
-    dtype: str
-    variant: Variant
-    size: Size
-
-    @property
-    def configuration(self) -> str:
-        """The configuration in words."""
-        b, h, w, c, _ = self.size
-        return f"{self.dtype} {self.variant} {b}x{h}x{w}x{c}"
-
-    def launch(self, lanes: int) -> gates.Launch:
-        """Return the launch for a GPU with warps of that many lanes."""
-        with gates.record(lanes) as launches:
-            CALLS[self.call](Operands(meta, self.size, _DTYPES[self.dtype], self.variant))
-        (launch,) = launches
-        return launch
-
-
-def cases(quick: bool = False) -> list[Case]:
-    """Return the cases: every call in every configuration, or in the fullest one.
-
-    Tanh stands for all activations: the others do less. Calls without an update share have none for each element.
-    """
-    configurations = _CONFIGURATIONS[:1] if quick else _CONFIGURATIONS
-    return [
-        Case(call, *configuration)
-        for call in CALLS
-        for configuration in configurations
-        if configuration[1] != "each" or call not in _WITHOUT_UPDATE
-    ]
-
-
-_WITHOUT_UPDATE = ("reset", "reset_backward", "conv_reset", "conv_reset_backward", "conv_gates_backward")

@@ -9,7 +9,8 @@ import torch
 from seqimg.errors import UnavailableError, UsageError
 from seqimg.kernels.audit import TARGETS, audit
 from seqimg.kernels.audit.build import build
-from seqimg.kernels.audit.cases import CALLS, Case, Size, cases
+from seqimg.kernels.audit.cases import CALLS, Size
+from seqimg.kernels.audit.configurations import Case, cases
 from seqimg.kernels.audit.machine_code import read_nvidia
 from seqimg.kernels.audit.rules import Row, judge
 from seqimg.kernels.triton_gates.launch import Launch, Traffic

@@ -37,8 +37,8 @@ def run(check: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_there_are_checks() -> None:
-    assert len(CHECKS) == 7
+def test_the_checks_are_found() -> None:
+    assert {"check_conv", "check_gru_before", "check_order"} < set(CHECKS)
 
 
 @pytest.mark.parametrize("check", CHECKS)
