@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from seqimg.cells import Cell
 from seqimg.errors import SeqimgError
+from seqimg.nn.checks import check_tensor
 
-__all__ = ["GateBias", "Timing"]
+__all__ = ["GateBias", "Timing", "cut", "level_gate_bias"]
 
 GateBias = Tensor | Sequence[Tensor | None] | None
 """Additive maps for the pre-activations: one tensor for a layer of one level, else one (or None) a level."""
@@ -37,14 +39,16 @@ class Timing:
         batch, frames = x.shape[:2]
         keep = valid = None
         if reset_mask is not None:
+            check_tensor("reset_mask", reset_mask)
             if reset_mask.shape != (batch, frames):
                 raise SeqimgError(
                     f"reset_mask has shape {tuple(reset_mask.shape)}, the frames need {(batch, frames)}",
                     why="it says for each sample and frame whether the state starts afresh before it",
                 )
-            keep = 1 - reset_mask.to(device=x.device, dtype=x.dtype)
+            keep = reset_mask.to(x.device).logical_not().to(x.dtype)
         if lengths is not None:
-            if lengths.shape != (batch,) or lengths.dtype.is_floating_point:
+            check_tensor("lengths", lengths)
+            if lengths.shape != (batch,) or lengths.dtype.is_floating_point or lengths.dtype == torch.bool:
                 raise SeqimgError(
                     f"lengths is {lengths.dtype} {tuple(lengths.shape)}, it has to be whole numbers ({batch},)",
                     why="it says how many frames each sample has",
@@ -53,6 +57,9 @@ class Timing:
                 raise SeqimgError(f"lengths holds {lengths.tolist()}, the clip has {frames} frames")
             time = torch.arange(frames, device=x.device)
             valid = (time < lengths.to(x.device)[:, None]).to(x.dtype)
+            keep = (
+                None if keep is None else keep.maximum(1 - valid)
+            )  # what stays as it is does not start afresh
         return cls(keep, valid)
 
     def backward(self) -> "Timing":
@@ -81,6 +88,16 @@ class Timing:
         return change if update is None else update * change
 
 
+def cut(given: GateBias, x: Tensor, part: range) -> GateBias:
+    """Return what of a gate bias for the clip `x` is for the frames of `part`."""
+    if given is None:
+        return None
+    if not isinstance(given, Tensor):
+        return [cast("Tensor | None", cut(bias, x, part)) for bias in given]
+    varies = given.ndim == x.ndim and given.shape[1] == x.shape[1]
+    return given[:, part.start : part.stop] if varies else given
+
+
 def level_gate_bias(given: GateBias, level: int, levels: int, cell: Cell, x: Tensor) -> Tensor | None:
     """Return the `[B, 1|T, P, 1|H, 1|W]` for one level.
 
@@ -95,6 +112,7 @@ def level_gate_bias(given: GateBias, level: int, levels: int, cell: Cell, x: Ten
     bias = each[level]
     if bias is None:
         return None
+    check_tensor(f"gate_bias of level {level}", bias)
     if bias.ndim == x.ndim - 1:
         bias = bias.unsqueeze(1)
     batch, frames, _, *spatial = x.shape

@@ -1,19 +1,20 @@
 """`ConvRNN`: cells stacked over depth and run over time, with the state in the caller's hands."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, Self, cast
+from inspect import signature
+from typing import Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
 from seqimg.cells import Cell, Weights
-from seqimg.errors import SeqimgError, UsageError
+from seqimg.errors import UsageError
 from seqimg.kernels import Controls
-from seqimg.nn.controls import GateBias, Timing, level_gate_bias
+from seqimg.nn.checks import check_cells, check_frames, check_options, check_state, make_cell, read_widths
+from seqimg.nn.controls import GateBias, Timing, cut, level_gate_bias
 from seqimg.nn.levels import Level
 from seqimg.nn.stream_plan import forget_plan, is_stream_call, known_plan, new_plan
-from seqimg.plugins.manager import plugin_host
 
 __all__ = ["ConvRNN", "State", "detached"]
 
@@ -84,19 +85,14 @@ class ConvRNN(nn.Module):
         **cell_options: object,
     ) -> None:
         super().__init__()
-        widths = [hidden_channels] if isinstance(hidden_channels, int) else list(hidden_channels)
-        if not widths:
-            raise UsageError("a ConvRNN needs at least one level", hint="hidden_channels=64")
-        for option, value in (("dropout", dropout), ("zoneout", zoneout)):
-            if not 0 <= value < 1:
-                raise UsageError(f"{option}={value} is no probability", why="it has to be in [0, 1)")
-        if start not in ("zeros", "learned"):
-            raise UsageError(f"a ConvRNN has no start={start!r}", why="it is 'zeros' or 'learned'")
+        widths = read_widths(hidden_channels)
+        check_options(dropout, zoneout, start)
         self.kernel, self.residual, self.recompute = kernel, residual, recompute
         self.dropout, self.zoneout = dropout, zoneout
         directions = 2 if bidirectional else 1
         below = [input_channels, *(directions * width for width in widths)]
-        cells = [_make_cell(cell, x, width, cell_options) for x, width in zip(below, widths, strict=False)]
+        mine = signature(ConvRNN).parameters
+        cells = [make_cell(cell, x, c, cell_options, mine) for x, c in zip(below, widths, strict=False)]
 
         def levels() -> nn.ModuleList:
             learned = start == "learned"
@@ -113,14 +109,16 @@ class ConvRNN(nn.Module):
             cells: One `(cell, weights)` a level, as [seqimg.import_cell][] returns.
             kernel: As of the class.
 
+        Raises:
+            UsageError: Weights do not fit their cell, or a cell does not fit the one below.
+
         Example:
             >>> import seqimg, torch
             >>> gru = torch.nn.GRU(3, 4)
             >>> layer = ConvRNN.from_cells([seqimg.import_cell("torch_gru", gru.state_dict())])
         """
         levels = [Level(cell, weights=dict(weights)) for cell, weights in cells]
-        if not levels:
-            raise UsageError("a ConvRNN needs at least one level")
+        check_cells([level.cell for level in levels])
         layer = ConvRNN(1, 1, kernel=kernel)
         layer.levels = nn.ModuleList(levels)
         return layer
@@ -161,7 +159,7 @@ class ConvRNN(nn.Module):
         streams = is_stream_call(x) and lengths is None and reset_mask is None and gate_bias is None
         if streams and (plan := known_plan(self, x, state)) is not None:
             return plan(x, state or ())
-        self._check_frames(x)
+        check_frames(self.cells[0], x)
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))
             state = None if state is None else tuple(s.to(x.dtype) for s in state)
@@ -188,7 +186,14 @@ class ConvRNN(nn.Module):
         return x, tuple(after)
 
     def truncated(
-        self, x: Tensor, every: int, state: State | None = None, **controls: Any
+        self,
+        x: Tensor,
+        every: int,
+        state: State | None = None,
+        *,
+        lengths: Tensor | None = None,
+        reset_mask: Tensor | None = None,
+        gate_bias: GateBias = None,
     ) -> Iterator[tuple[Tensor, State]]:
         """Run over a clip in pieces that no gradient crosses: backpropagation through time, truncated.
 
@@ -198,7 +203,9 @@ class ConvRNN(nn.Module):
             x: Frames `[B, T, C, H, W]`.
             every: Frames in a piece.
             state: As of `forward`.
-            **controls: `reset_mask` as of `forward`, cut along with the frames.
+            lengths: As of `forward`, for the whole clip; as are the two below. They are cut with the frames.
+            reset_mask: As of `forward`.
+            gate_bias: As of `forward`.
 
         Yields:
             Each piece's outputs `[B, every, C, H, W]` and the detached state after it.
@@ -211,10 +218,17 @@ class ConvRNN(nn.Module):
         """
         if every < 1:
             raise UsageError(f"every={every} is no number of frames")
+        check_frames(self.cells[0], x)
+        Timing.read(x, lengths, reset_mask)
         for first in range(0, x.shape[1], every):
-            part = slice(first, first + every)
-            cut = {name: value if value is None else value[:, part] for name, value in controls.items()}
-            outputs, state = self(x[:, part], state, **cut)
+            part = range(first, min(first + every, x.shape[1]))
+            outputs, state = self(
+                x[:, first : part.stop],
+                state,
+                lengths=None if lengths is None else (lengths - first).clamp(0, len(part)),
+                reset_mask=None if reset_mask is None else reset_mask[:, first : part.stop],
+                gate_bias=cut(gate_bias, x, part),
+            )
             state = detached(state)
             yield outputs, state
 
@@ -246,35 +260,11 @@ class ConvRNN(nn.Module):
         )
         return level.run(x, state, controls, self.kernel)
 
-    def _check_frames(self, x: Tensor) -> None:
-        cell = self.cells[0]
-        axes = "[B, T, C, H, W]" if cell.rank == 2 else "[B, T, C]"
-        if x.ndim != 3 + cell.rank or x.shape[1] < 1:
-            raise SeqimgError(
-                f"ConvRNN cannot run over a tensor of shape {tuple(x.shape)}",
-                why=f"with {cell.name} it takes clips {axes} of at least one frame",
-                hint="x.unsqueeze(1) for single frames" if x.ndim == 2 + cell.rank else None,
-            )
-        if x.shape[2] != cell.input_channels:
-            raise SeqimgError(
-                f"ConvRNN was built for {cell.input_channels} input channels, the frames have {x.shape[2]}",
-                why=f"the shape is {tuple(x.shape)}, read as {axes}",
-            )
-
     def _checked_state(self, state: State | None, x: Tensor) -> State:
         wanted = self.initial_state(x)
-        if state is None:
-            return wanted
-        if len(state) != len(wanted):
-            raise SeqimgError(f"the state has {len(state)} levels, this layer has {len(wanted)}")
-        for level, (got, start) in enumerate(zip(state, wanted, strict=True)):
-            if (got.shape, got.dtype, got.device) != (start.shape, start.dtype, start.device):
-                raise SeqimgError(
-                    f"the state of level {level} is {got.dtype} {tuple(got.shape)} on {got.device}",
-                    why=f"these frames need {start.dtype} {tuple(start.shape)} on {start.device}",
-                    hint="state=None to start afresh",
-                )
-        return state
+        if state is not None:
+            check_state(state, wanted)
+        return wanted if state is None else state
 
     def each_level(self) -> Iterator[Level]:
         """Yield the levels of the forward direction, first to last."""
@@ -295,11 +285,3 @@ def detached(state: State) -> State:
         False
     """
     return tuple(tensor.detach() for tensor in state)
-
-
-def _make_cell(name: str, input_channels: int, width: int, options: dict[str, object]) -> Cell:
-    cell_class = plugin_host().cells.load(name)
-    try:
-        return cast(Cell, cell_class(input_channels=input_channels, hidden_channels=width, **options))
-    except TypeError as error:
-        raise UsageError(f"cell {name!r} refuses its options", why=str(error)) from error

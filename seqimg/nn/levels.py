@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import group_norm
 
 from seqimg.cells import Cell
-from seqimg.errors import UsageError
 from seqimg.kernels import CallSignature, Controls, select
 from seqimg.kernels.step import Step
+from seqimg.nn.checks import check_norm, check_weights
 
 __all__ = ["Level"]
 
@@ -38,13 +38,14 @@ class Level(nn.ParameterDict):
         learned_start: bool = False,
         weights: dict[str, Tensor] | None = None,
     ) -> None:
+        check_norm(cell, norm_groups)
         values = {name: cell.initial(name) for name in cell.shapes()} if weights is None else weights
+        check_weights(cell, values)
         super().__init__({name: nn.Parameter(value.detach().clone()) for name, value in values.items()})
         self.cell, self.norm_groups = cell, norm_groups
         self.names = tuple(values)
         self.recurrence = cell
         if norm_groups:
-            self._check_norm()
             # Left to the kernel: what comes in is in the pre-activations already.
             self.recurrence = replace(cell, input_channels=0)
             self["norm"] = nn.Parameter(torch.ones(cell.projected_channels))
@@ -84,19 +85,11 @@ class Level(nn.ParameterDict):
 
     def _normed(self, x: Tensor, weights: dict[str, Tensor], gate_bias: Tensor | None) -> Tensor:
         """Return the normalised input's share `[B, T, P, H, W]`, without the biases that the kernel adds."""
-        unbiased = {n: torch.zeros_like(w) if n.startswith("bias_x") else w for n, w in weights.items()}
+        unbiased = {name: torch.zeros_like(w) if w.ndim == 1 else w for name, w in weights.items()}
         projected = self.cell.project(x.flatten(0, 1), unbiased)
         groups = self.norm_groups * (projected.shape[1] // self.cell.hidden_channels)
         normed: Tensor = group_norm(projected, groups, self["norm"].to(x.dtype)).unflatten(0, x.shape[:2])
         return normed if gate_bias is None else normed + gate_bias
-
-    def _check_norm(self) -> None:
-        cell = self.cell
-        if cell.projected_channels % cell.hidden_channels or cell.hidden_channels % self.norm_groups:
-            raise UsageError(
-                f"norm_groups={self.norm_groups} does not divide the {cell.hidden_channels} channels of a gate",
-                why=f"{cell.name} has {cell.projected_channels} channels of pre-activations",
-            )
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]

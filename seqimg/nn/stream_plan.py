@@ -85,8 +85,8 @@ def new_plan(layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> StreamPl
     levels = list(layer.each_level())
     if layer.zoneout or layer.backward_levels is not None or (layer.dropout and layer.training):
         return None
-    if any(level.norm_groups for level in levels):
-        return None
+    if any(level.norm_groups or level._modules for level in levels):
+        return None  # parametrised weights are computed, and their sources nobody watches
     if not all(offers(f"{level.cell.family}.step", layer.kernel) for level in levels):
         return None
     if any(p.is_inference() for p in layer.levels.parameters()):
