@@ -91,6 +91,12 @@ def test_no_step_but_the_first_needs_a_configuration(cli: Cli, media: Path, tiny
     assert not Path("runs").exists()
 
 
+def test_a_video_and_json_do_not_mix(cli: Cli, media: Path, model: Path) -> None:
+    done = cli("predict", "run", media / "good.mp4", "--model", model, "-o", "-", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["why"] == "--json prints there"
+
+
 @pytest.mark.parametrize("out", ["out.gif", "out.webm", "a/b/out.npy", "folder", "folder/"])
 def test_run_writes_what_the_name_says(cli: Cli, media: Path, model: Path, out: str) -> None:
     flags = ["--model", model, "-o", out, "--horizon", "3", "--lead-in", "2"]
