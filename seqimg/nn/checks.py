@@ -108,6 +108,11 @@ def check_norm(cell: Cell, groups: object) -> None:
             f"norm_groups={groups} does not divide the {cell.hidden_channels} channels of a gate",
             why=f"{cell.name} has {cell.projected_channels} channels of pre-activations",
         )
+    if cell.rank == 0 and groups == cell.hidden_channels:
+        raise UsageError(
+            f"norm_groups={groups} makes groups of one number each, which normalisation turns into 0",
+            why=f"{cell.name} has {cell.hidden_channels} channels a gate, and no pixels",
+        )
 
 
 def make_cell(

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import group_norm
 
 from seqimg.cells import Cell
 from seqimg.kernels import CallSignature, Controls, select
@@ -88,7 +87,8 @@ class Level(nn.ParameterDict):
         unbiased = {name: torch.zeros_like(w) if w.ndim == 1 else w for name, w in weights.items()}
         projected = self.cell.project(x.flatten(0, 1), unbiased)
         groups = self.norm_groups * (projected.shape[1] // self.cell.hidden_channels)
-        normed: Tensor = group_norm(projected, groups, self["norm"].to(x.dtype)).unflatten(0, x.shape[:2])
+        # Not torch.nn.functional's, which refuses single numbers: a picture may have one pixel.
+        normed = torch.group_norm(projected, groups, self["norm"].to(x.dtype)).unflatten(0, x.shape[:2])
         return normed if gate_bias is None else normed + gate_bias
 
 
