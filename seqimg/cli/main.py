@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         seqimg 0.1.0
         0
     """
-    # Threads that wait for each other in a spin take 3 to 6 times as long where something else runs too.
+    # Threads that spin while they wait for each other make training many times slower where anything else runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     chosen, args = take_global_options(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in chosen or os.environ.get("SEQIMG_DEBUG", "") not in ("", "0")
