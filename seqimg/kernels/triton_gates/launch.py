@@ -38,7 +38,7 @@ _PROGRAMS = "seqimg.kernels.triton_gates.jit"
 _WIDE = 16  # bytes, the most a lane moves at a time
 # Elements of a lane: 16 bytes of a 16-bit type or twice 16 of fp32, but fewer where each brings its own
 # address and its own place among the rows, which would not fit into registers.
-_LANE, _LANE_NARROW = 8, 4
+_LANE, _LANE_NARROW = 8, 2
 # State elements up to which a program has that many warps. Small pictures need many small programs
 # to reach all of a GPU; large ones have enough of them anyway. Not tuned, so nothing depends on the batch.
 _WARPS = ((1 << 18, 1), (None, 4))

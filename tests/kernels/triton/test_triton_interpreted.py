@@ -44,7 +44,10 @@ def test_the_checks_are_found() -> None:
 @pytest.mark.parametrize("check", CHECKS)
 def test_interpreted(check: str) -> None:
     pytest.importorskip("triton", reason="triton is not installed")
-    assert " passed" in run(check, TRITON_INTERPRET="1")
+    said = run(check, TRITON_INTERPRET="1")
+    if "Triton 3.6 cannot loop" in said and " passed" not in said:
+        pytest.skip("the interpreter of Triton 3.6 cannot loop")
+    assert " passed" in said
 
 
 @pytest.mark.parametrize("check", [name for name in CHECKS if name != "check_order"])

@@ -13,6 +13,7 @@ from triton.runtime.interpreter import interpreter_builder
 from seqimg.kernels.audit.cases import CALLS, Operands, Size
 from seqimg.kernels.triton_gates.jit.arithmetic import place
 from tests.kernels.triton.guarded import Guarded
+from tests.kernels.triton.interpreted.problems import LOOPS
 
 SIZE = Size(2, 9, 9, 20)  # 3240 elements: several programs of every launch, the last not full
 
@@ -61,7 +62,9 @@ def test_a_race_is_found() -> None:
     assert ran != list(range(8))
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=LOOPS if "scan" in name else ()) for name in CALLS]
+)
 def test_order_does_not_matter(name: str) -> None:
     def run() -> dict[str, Tensor]:
         make = Guarded(seed=2)

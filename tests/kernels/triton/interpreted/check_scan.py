@@ -5,7 +5,9 @@ import torch
 
 from seqimg.kernels import triton_gates as tg
 from tests.kernels.triton import statement as st
-from tests.kernels.triton.interpreted.problems import DTYPES, PROBLEMS, Problem, leaves
+from tests.kernels.triton.interpreted.problems import DTYPES, LOOPS, PROBLEMS, Problem, leaves
+
+pytestmark = LOOPS
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=str)
