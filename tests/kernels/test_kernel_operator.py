@@ -9,14 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 from torch.export import Dim, export
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 
 from seqimg.cells import Cell
 from seqimg.kernels.fused.kernel import sequence as fused
 from seqimg.nn import ConvRNN
 from tests.kernels.calls import draw
 from tests.kernels.cells import each_way
+from tests.kernels.operators import check_contract
 from tests.tolerances import STREAMING, relative_error
 
 OPTIONS = pytest.mark.parametrize(
@@ -38,35 +37,10 @@ LAYERS = pytest.mark.parametrize(
 )
 
 
-class _Recorder(TorchDispatchMode):
-    """Notes what the operators of kernels are called with."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.calls: dict[Any, tuple[Any, ...]] = {}
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func.namespace == "seqimg":
-            self.calls[func] = args
-        return func(*args, **(kwargs or {}))
-
-
 @each_way
 @OPTIONS
 def test_operators_keep_their_contract(cell: Cell, options: dict[str, Any]) -> None:
-    call = draw(cell, **options)
-    with _Recorder() as recorder:
-        call.everything(fused)
-    assert len(recorder.calls) == 2, "one operator forward and one back"
-    for operator, arguments in recorder.calls.items():
-        differentiable = not str(operator).endswith("_backward.default")
-
-        def leaf(tensor: Tensor, differentiable: bool = differentiable) -> Tensor:
-            return tensor.detach().requires_grad_(differentiable and tensor.requires_grad)
-
-        torch.library.opcheck(operator, tree_map_only(Tensor, leaf, arguments))
+    check_contract(draw(cell, **options), fused)
 
 
 def _layer(options: dict[str, Any]) -> ConvRNN:

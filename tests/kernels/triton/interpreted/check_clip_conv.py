@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 from torch.export import Dim, export
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqimg.cells import Cell
 from seqimg.cells.conv_gru import ConvGRUCell, ConvGRULiteCell
@@ -14,13 +13,13 @@ from seqimg.kernels.triton_clip.kernel import conv_sequence, sequence
 from seqimg.kernels.triton_gates.launch import interpreting
 from tests.kernels.calls import Kernel
 from tests.kernels.cells import label
+from tests.kernels.operators import check_contract
 from tests.kernels.triton.interpreted.check_order import shuffled
-from tests.kernels.triton.interpreted.clips import FAMILIES, TOGETHER, check, drawn, rounding
+from tests.kernels.triton.interpreted.clips import FAMILIES, SMALL, TOGETHER, check, drawn, rounding
 from tests.tolerances import EQUATIONS, relative_error
 
 __all__ = ["rounding"]
 
-SMALL: dict[str, Any] = {"batch": 2, "frames": 2, "size": (2, 3)}
 KERNELS: list[tuple[Kernel, Cell]] = [
     *((sequence, cell) for cell in FAMILIES),
     (conv_sequence, ConvGRUCell(2, 3)),
@@ -45,38 +44,10 @@ def test_convolutions(cell: Cell, dtype: torch.dtype, options: dict[str, Any]) -
     check(conv_sequence, cell, dtype, **options)
 
 
-class _Recorder(TorchDispatchMode):
-    """Notes what the operators of kernels are called with."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.calls: dict[Any, tuple[Any, ...]] = {}
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func.namespace == "seqimg":
-            self.calls[func] = args
-        return func(*args, **(kwargs or {}))
-
-
 @each_kernel
 @pytest.mark.parametrize("options", [{}, {**TOGETHER, "recompute": True}], ids=["plain", "all"])
 def test_operators_keep_their_contract(kernel: Kernel, cell: Cell, options: dict[str, Any]) -> None:
-    call = drawn(cell, **SMALL, **options)
-    with _Recorder() as recorder:
-        call.everything(kernel)
-    assert len(recorder.calls) == 2
-    differentiable = {id(tensor) for tensor in call.differentiable.values()}
-    for operator, arguments in recorder.calls.items():
-        own = [a.detach() if isinstance(a, Tensor) else a for a in arguments]
-        forward = not operator._schema.name.endswith("_backward")
-        for argument in own:
-            if forward and isinstance(argument, Tensor) and id(argument) not in differentiable:
-                argument.requires_grad_()
-        tests = ("test_schema", "test_faketensor", "test_aot_dispatch_dynamic")
-        found = torch.library.opcheck(operator, tuple(own), test_utils=tests)
-        assert set(found.values()) == {"SUCCESS"}
+    check_contract(drawn(cell, **SMALL, **options), kernel)
 
 
 @each_kernel

@@ -1,7 +1,7 @@
 """Clips on the kernels that launch Triton programs, against the reference in fp64."""
 
-from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from tests.kernels.parity import TORCH, Errors
 from tests.kernels.triton.interpreted.problems import DEVICE
 from tests.tolerances import KERNEL_FLOOR, KERNEL_NORM, KERNEL_TIMES
 
-__all__ = ["DTYPES", "FAMILIES", "TOGETHER", "check", "drawn", "rounding"]
+__all__ = ["DTYPES", "FAMILIES", "SMALL", "TOGETHER", "check", "drawn", "rounding"]
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 DRAWS = {torch.float32: 2, torch.bfloat16: 4, torch.float16: 4}
@@ -33,11 +33,12 @@ FAMILIES: list[Cell] = [
 ]
 """One cell for each way through time."""
 
-TOGETHER = {"keep": True, "update": "values", "gate_bias": "T"}
+SMALL: dict[str, Any] = {"frames": 3, "size": (2, 3)}
+TOGETHER: dict[str, Any] = {"keep": True, "update": "values", "gate_bias": "T"}
 
 
 @pytest.fixture(autouse=True)
-def rounding(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def rounding(monkeypatch: pytest.MonkeyPatch) -> None:
     """Round to the nearest bf16, as GPUs do: the interpreter cuts digits off, which is as bad as one digit less."""
     convert = interpreter._convert_float
 
@@ -48,7 +49,6 @@ def rounding(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return rounded.view(torch.int16).numpy().view(np.uint16)
 
     monkeypatch.setattr(interpreter, "_convert_float", nearest)
-    yield
 
 
 def drawn(cell: Cell, dtype: torch.dtype = torch.float32, **options: object) -> Call:
