@@ -84,6 +84,38 @@ def explain(
     )
 
 
+@app.command("audit")
+def audit(
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", metavar="GLOB", help="GPUs, for example sm_90 or 'sm*'. [all]"),
+    ] = None,
+    kernel: Annotated[
+        list[str] | None,
+        typer.Option("--kernel", metavar="GLOB", help="Kernels, for example 'lstm*'. [all]"),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="One configuration of each kernel.")] = False,
+    each: Annotated[bool, typer.Option("--each", help="A line for each configuration.")] = False,
+    roofline: Annotated[
+        bool, typer.Option("--roofline", help="Compile nothing: estimate times on an A100 and an H100.")
+    ] = False,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option("--shape", metavar="B,T,C,H,W", help="Clips to estimate. [several usual ones]"),
+    ] = None,
+) -> None:
+    """Compile every Triton kernel for GPUs that need not be here, and check the machine code.
+
+    Exits with 4 when a program fails.
+    """
+    from seqimg.cli.cells_audit import audit_kernels, estimate_kernels
+
+    if roofline:
+        estimate_kernels(shape or ())
+    else:
+        audit_kernels(target or (), kernel or (), quick=quick, each=each)
+
+
 @app.command("bench")
 def bench(
     shapes: Annotated[

@@ -1,6 +1,5 @@
 """`seqimg cells explain`: every kernel of a call, and why it is taken or not."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -9,7 +8,7 @@ from seqimg.cells import Cell
 from seqimg.cli.cells_show import option_fields
 from seqimg.cli.output import Table, output
 from seqimg.errors import UsageError, did_you_mean
-from seqimg.kernels import Candidate, Controls, explain
+from seqimg.kernels import Candidate, Controls, asked_for, explain
 from seqimg.kernels.signature import signature_of
 from seqimg.plugins.manager import plugin_host
 
@@ -63,7 +62,7 @@ def explain_cell(
     _known(dtype, _DTYPES, "dtype", "--dtype")
     if where == "cuda" and not here:
         output().say("No CUDA device is here: these are the rules, nothing was run.")
-    choice = os.environ.get("SEQIMG_KERNEL")
+    choice = asked_for()
     verdicts = [v for op in _OPS for v in _verdicts(cell, op, where, dtype, used, choice)]
     value = {
         "cell": name,
@@ -147,28 +146,31 @@ def _known(word: str, known: Sequence[str], kind: str, option: str) -> str:
 
 
 def _verdicts(
-    cell: Cell, op: str, device: str, dtype: str, features: Sequence[str], choice: str | None
+    cell: Cell, op: str, device: str, dtype: str, features: Sequence[str], choice: str
 ) -> list[_Verdict]:
     candidates = explain(signature_of(cell, device, dtype, features, op=op))
     taken = _taken(candidates, choice)
-    return [_verdict(op, candidate, taken) for candidate in candidates]
+    preferred = f"SEQIMG_KERNEL asks for {choice}" if choice != "auto" else None
+    if preferred is None and taken is not None:
+        preferred = f"{taken.spec.name} is preferred"
+    return [_verdict(op, candidate, candidate is taken, preferred) for candidate in candidates]
 
 
-def _taken(candidates: Sequence[Candidate], choice: str | None) -> Candidate | None:
+def _taken(candidates: Sequence[Candidate], choice: str) -> Candidate | None:
     """Return what `select` would take: the kernel asked for, or the best stable one."""
     usable = [candidate for candidate in candidates if not candidate.reasons]
-    if choice not in (None, "", "auto"):
+    if choice != "auto":
         return next((c for c in usable if c.spec.name == choice), None)
     return next((c for c in usable if c.spec.status == "stable"), None)
 
 
-def _verdict(op: str, candidate: Candidate, taken: Candidate | None) -> _Verdict:
+def _verdict(op: str, candidate: Candidate, taken: bool, preferred: str | None) -> _Verdict:
     spec, reasons = candidate.spec, list(candidate.reasons)
     verdict: Literal["taken", "usable", "refused"] = "refused" if reasons else "usable"
-    if candidate is taken:
+    if taken:
         verdict = "taken"
-    elif not reasons and spec.status == "stable" and taken is not None:
-        reasons.append(f"{taken.spec.name} is preferred")
+    elif not reasons and spec.status == "stable" and preferred is not None:
+        reasons.append(preferred)
     if spec.status == "experimental":
         reasons.append("experimental: only when asked for by name")
     if spec.note is not None:
@@ -178,10 +180,10 @@ def _verdict(op: str, candidate: Candidate, taken: Candidate | None) -> _Verdict
 
 
 def _sentence(
-    cell: Cell, sizes: Sequence[int], device: str, dtype: str, features: Sequence[str], choice: str | None
+    cell: Cell, sizes: Sequence[int], device: str, dtype: str, features: Sequence[str], choice: str
 ) -> str:
     beside = f", with {', '.join(features)}" if features else ""
-    asked = f" SEQIMG_KERNEL asks for {choice}." if choice else ""
+    asked = "" if choice == "auto" else f" SEQIMG_KERNEL asks for {choice}."
     shape = ", ".join(map(str, sizes))
     return (
         f"{cell.name} over frames [{shape}], {cell.hidden_channels} hidden channels, {dtype} on {device}"

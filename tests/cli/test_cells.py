@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seqimg.plugins import CellSpec, KernelSpec
+from seqimg.plugins import CellSpec
 from seqimg.plugins.manager import plugin_host, reset_plugin_host
 from seqimg.plugins.registry import Owner
 from tests.support.cli import Result, assert_refused, seqimg
@@ -21,20 +21,10 @@ COLUMNS = {"naive", "naive channels-last", "reference", "fused", "limit"}
 
 @pytest.fixture
 def extended() -> Iterator[None]:
-    """A plugin with a cell that does not load and a Triton kernel that no GPU has seen."""
+    """A plugin with a cell that does not load."""
     reset_plugin_host()
     owner = Owner(plugin="other", distribution="seqimg-other", version="2")
     plugin_host().cells.add(CellSpec(name="broken", summary="A cell.", cell="nowhere:Cell"), owner)
-    triton = KernelSpec(
-        name="triton_new",
-        summary="A kernel.",
-        op="conv_gru.sequence",
-        kernel="nowhere:sequence",
-        devices=("cuda",),
-        priority=90,
-        status="experimental",
-    )
-    plugin_host().kernels.add(triton, owner)
     yield
     reset_plugin_host()
 
@@ -47,8 +37,8 @@ def _explained(cli: Cli, *words: str) -> dict[tuple[str, str], dict[str, Any]]:
 
 def test_help_loads_no_torch() -> None:
     program = (
-        "import sys; from seqimg.cli.main import main; "
-        "main(['cells', '--help']), main(['cells', 'bench', '--help']), main(['cells', 'explain', '--help']); "
+        "import sys; from seqimg.cli.main import main; main(['cells', '--help']); "
+        "[main(['cells', verb, '--help']) for verb in ('list', 'show', 'explain', 'audit', 'bench')]; "
         "sys.exit(bool({'torch', 'numpy', 'triton', 'matplotlib'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -103,14 +93,13 @@ def test_what_explain_takes_is_what_select_takes(cli: Cli, monkeypatch: pytest.M
     assert asked["sequence", "fused"]["verdict"] == "usable"
 
 
-@pytest.mark.usefixtures("extended")
 def test_explain_is_about_rules_not_about_this_machine(cli: Cli) -> None:
     result = cli("cells", "explain", "conv_gru", "--device", "cuda")
     assert result.returncode == 0
-    (line,) = [line for line in result.stdout.splitlines() if "triton_new" in line]
-    assert "interpreter only" in line
-    assert "experimental" in line
-    here = _explained(cli, "conv_gru", "--device", "cpu")["sequence", "triton_new"]
+    lines = [line for line in result.stdout.splitlines() if " triton" in line]
+    assert len(lines) == 2
+    assert all("experimental" in line and "interpreter only" in line for line in lines)
+    here = _explained(cli, "conv_gru", "--device", "cpu")["sequence", "triton"]
     assert here["verdict"] == "refused"
     assert here["reasons"][0] == "it runs on cuda, not on cpu"
 
@@ -171,6 +160,12 @@ def test_bench_measures_every_column_and_answers_every_question(tmp_path: Path) 
         "step": ["≥ 0.85", "≥ 1", "≤ 1.5"],
     }
     assert all(check["met"] is not None for row in bench["rows"] for check in row["checks"])
+
+
+def test_audit_is_part_of_the_group(cli: Cli) -> None:
+    result = cli("cells", "audit", "--roofline", "--shape", "4,10,64,32,32", "--json")
+    assert result.returncode == 0, result.stderr
+    assert {tuple(row["shape"]) for row in json.loads(result.stdout)["estimates"]} == {(4, 10, 64, 32, 32)}
 
 
 @pytest.mark.slow
