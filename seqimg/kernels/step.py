@@ -85,7 +85,8 @@ class _Joined:
         """
         if not hasattr(self._buffers, "parts"):
             batch, channels, height, width = self._shape
-            both = frame.new_empty(batch, height, width, channels).permute(0, 3, 1, 2)
+            with torch.inference_mode(False):  # else nobody else could write into it
+                both = frame.new_empty(batch, height, width, channels).permute(0, 3, 1, 2)
             self._buffers.parts = both, both[:, : frame.shape[1]], both[:, frame.shape[1] :]
         both, first, second = self._buffers.parts
         first.copy_(frame)

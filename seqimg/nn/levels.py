@@ -88,7 +88,9 @@ class Level(nn.ParameterDict):
         projected = self.cell.project(x.flatten(0, 1), unbiased)
         groups = self.norm_groups * (projected.shape[1] // self.cell.hidden_channels)
         # Not torch.nn.functional's, which refuses single numbers: a picture may have one pixel.
-        normed = torch.group_norm(projected, groups, self["norm"].to(x.dtype)).unflatten(0, x.shape[:2])
+        normed: Tensor = torch.group_norm(projected, groups, self["norm"].to(x.dtype)).unflatten(
+            0, x.shape[:2]
+        )
         return normed if gate_bias is None else normed + gate_bias
 
 

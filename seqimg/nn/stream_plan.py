@@ -58,7 +58,7 @@ class StreamPlan:
         levels = (level._parameters.values() for level in layer.each_level())
         now = [parameter for level in levels for parameter in level if parameter is not None]
         weights = [(p.data_ptr(), -1 if p.is_inference() else p._version) for p in now]
-        states = [(s.shape, s.dtype, s.device) for s in state]
+        states = [(s.shape, s.dtype, s.device) if isinstance(s, Tensor) else None for s in state]
         options = layer.residual, layer.zoneout, layer.training and layer.dropout, asked_for(layer.kernel)
         return x.shape, x.dtype, x.device, states, weights, options
 
@@ -66,7 +66,8 @@ class StreamPlan:
 def is_stream_call(x: Tensor) -> bool:
     """Whether a call may be a step of a stream: one frame, nothing to differentiate, nothing to trace."""
     return (
-        x.ndim > 1
+        isinstance(x, Tensor)
+        and x.ndim > 1
         and x.shape[1] == 1
         and not torch.is_grad_enabled()
         and not torch.compiler.is_compiling()
