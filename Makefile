@@ -33,6 +33,7 @@ fast: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python tests/bench/startup.py
+	$(BIN)/seqimg cells bench
 
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

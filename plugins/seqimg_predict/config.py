@@ -17,7 +17,7 @@ class PredictConfig(TaskConfig):
 
     context: int = Field(5, ge=2, description="Frames seen before a prediction.")
     horizon: int = Field(5, ge=1, description="Frames predicted in training and evaluation.")
-    cell: str = Field("conv_gru", description="Recurrent cell; `seqimg doctor` lists them.")
+    cell: str = Field("conv_gru", description="Recurrent cell; `seqimg cells list` names them.")
     widths: Numbers = Field(
         (32, 48), description="State channels of each level, finest first; each level halves the size."
     )

@@ -14,6 +14,7 @@ from seqimg.cli.tables import figures_table
 from seqimg.config import Resolved, TaskConfig, to_toml
 from seqimg.data import Datasets
 from seqimg.errors import UsageError
+from seqimg.kernels.allocator import keep_freed_memory
 from seqimg.plugins import TaskSpec
 from seqimg.plugins.manager import plugin_host
 from seqimg.task import Task
@@ -43,6 +44,7 @@ def train(spec: TaskSpec, resolved: Resolved[TaskConfig], folder: Path | None) -
         TrainingInterrupted: Ctrl-C was pressed; a checkpoint has been written.
     """
     config, say = resolved.config, output().say
+    keep_freed_memory()
     device = chosen_device(config.device)
     task: Task[Any, Any, Any] = plugin_host().tasks.load(spec.name)(config)
     with Run(folder) if folder is not None else Run.new(spec.name, _RUNS) as run:

@@ -156,6 +156,8 @@ def test_completion_script() -> None:
 def test_a_reader_that_went_away_is_no_error() -> None:
 
     line = f"'{sys.executable}' -m seqimg plugins list --json | true; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        ["bash", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stderr == ""
     assert done.stdout.strip() in ("0", "141")

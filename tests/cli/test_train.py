@@ -1,17 +1,19 @@
 """Training, evaluating and running from the command line: what is said where, and what is written."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from seqimg import modelfolder, open_sequence, save_sequence
-from tests.support.cli import Result, assert_refused, contents, seqimg
+from tests.support.cli import Result, assert_refused, contents, seqimg, start
 
 Cli = Callable[..., Result]
 FIGURES = {"model", "copy_last", "mean_frame"}
@@ -121,7 +123,7 @@ def test_run_writes_to_a_pipe(media: Path, model: Path) -> None:
         "-o",
         "-",
     ]
-    done = subprocess.run(words, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     Path("piped.mp4").write_bytes(done.stdout)
     with open_sequence("piped.mp4") as sequence:
@@ -149,12 +151,19 @@ def test_damaged_frames_are_left_out_when_asked_and_reported(
 
 
 def test_the_progress_on_a_terminal_shows_loss_speed_and_time_left(media: Path, tiny: list[str]) -> None:
+    shown = _on_a_terminal("predict", "train", media / "good.mp4", *tiny, "--steps", "5")
+    assert re.search(r"Training .* 5/5 loss \d\S* +\d+ frames/s .* \d:\d\d:\d\d left", shown), shown
 
-    line = shlex.join(
-        [sys.executable, "-m", "seqimg", "predict", "train", str(media / "good.mp4"), *tiny, "--steps", "5"]
-    )
-    done = subprocess.run(
-        ["script", "-qec", line, "/dev/null"], capture_output=True, text=True, timeout=120, check=True
-    )
-    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", done.stdout)
-    assert re.search(r"Training .* 5/5 loss \d\S* +\d+ frames/s .* \d:\d\d:\d\d left", plain)
+
+def _on_a_terminal(*arguments: str | Path) -> str:
+    """Run a command whose output is a terminal and return what it showed, without the control codes."""
+    reader, writer = os.openpty()
+    process = start(*arguments, terminal=writer)
+    os.close(writer)
+    shown = b""
+    with suppress(OSError):  # Linux's way to say that the other end is closed
+        while chunk := os.read(reader, 65536):
+            shown += chunk
+    os.close(reader)
+    assert process.wait(timeout=60) == 0, shown
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())

@@ -27,6 +27,7 @@ def seqimg(
         _command(arguments),
         cwd=cwd,
         env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -35,12 +36,18 @@ def seqimg(
     )
 
 
-def start(*arguments: str | Path) -> "subprocess.Popen[str]":
-    """Start `python -m seqimg`, in a process group of its own, and return at once."""
+def start(*arguments: str | Path, terminal: int | None = None) -> "subprocess.Popen[str]":
+    """Start `python -m seqimg`, in a process group of its own, and return at once.
+
+    What it says goes to pipes, or to the terminal with this file descriptor.
+    """
+    out = subprocess.PIPE if terminal is None else terminal
     return subprocess.Popen(
         _command(arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        env={**os.environ, "COLUMNS": "100"},
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=out,
         text=True,
         start_new_session=True,
     )

@@ -50,6 +50,7 @@ class Site:
             capture_output=True,
             text=True,
             env={**os.environ, "PYTHONPATH": path, **environment},
-            timeout=60,
+            stdin=subprocess.DEVNULL,
+            timeout=240,
             check=False,
         )

@@ -47,7 +47,8 @@ def test_chunks_join_without_a_seam(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def pairs(op: Any, family: Any, **_: Any) -> int:
-        return min(2, op.x.shape[0])
+        frames: int = op.x.shape[0]
+        return min(2, frames)
 
     monkeypatch.setattr(walk, "chunk_frames", pairs)
     check(sequence, cell, dtype, frames=5, size=(2, 3), recompute=recompute, **TOGETHER)
