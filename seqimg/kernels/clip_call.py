@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from seqimg.cells import Cell, Weights
+from seqimg.errors import UnavailableError
 from seqimg.kernels.controls import Controls
 from seqimg.kernels.select import CallSignature
 
@@ -26,6 +27,12 @@ def call_clip(
     operator: Any, cell: Cell, x: Tensor, state: Tensor, weights: Weights, controls: Controls
 ) -> tuple[Tensor, Tensor]:
     """Call an operator that [seqimg.kernels.clip_op.clip_op][] made; the rest is a kernel's arguments and results."""
+    if any(t is not None and t.requires_grad for t in (controls.keep, controls.update)):
+        raise UnavailableError(
+            "this kernel has no gradients of `keep` and `update`",
+            why="they say when a state changes, and are taken as given",
+            hint="kernel='reference'",
+        )
     tensors = [x, state, *weights.values(), controls.gate_bias]
     differentiated = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 

@@ -100,7 +100,7 @@ def explain(signature: CallSignature) -> list[Candidate]:
     """List every kernel registered for the op, best first, with its reasons to refuse.
 
     Example:
-        >>> [c.spec.name for c in explain(CallSignature("conv_gru.sequence", "cpu", "float64"))]
+        >>> [c.spec.name for c in explain(CallSignature("traj_gru.sequence", "cpu", "float64"))]
         ['reference']
     """
     specs = [spec for spec in plugin_host().kernels.values() if fnmatchcase(signature.op, spec.op)]

@@ -88,6 +88,17 @@ def test_second_derivatives_are_refused_by_name(cell: Cell) -> None:
 
 
 @each_way
+@pytest.mark.parametrize("name", ["keep", "update"])
+def test_gradients_of_controls_are_refused_by_name(cell: Cell, name: str) -> None:
+    call = draw(cell, keep=True, update="share")
+    wanted = getattr(call.controls, name).requires_grad_()
+    with pytest.raises(UnavailableError, match="kernel='reference'"):
+        call.results(fused)
+    outputs, _ = call.results(reference.sequence)
+    assert torch.autograd.grad(outputs.sum(), wanted)[0].any()
+
+
+@each_way
 def test_the_reference_has_second_derivatives(cell: Cell) -> None:
     call = draw(cell, batch=1, frames=2, size=(2, 1))
     x = call.x.requires_grad_()

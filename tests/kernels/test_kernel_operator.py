@@ -189,3 +189,18 @@ def test_threads_do_not_meet(cell: Cell) -> None:
     for number, found in enumerate(together):
         for name, wanted in alone[number % 8].items():
             assert torch.equal(found[name], wanted), name
+
+
+@each_way
+def test_more_threads_give_the_same_within_rounding(cell: Cell) -> None:
+    call = draw(cell, size=(40, 30), batch=3).to(torch.float32)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = call.everything(fused)
+        torch.set_num_threads(2)
+        two = call.everything(fused)
+    finally:
+        torch.set_num_threads(before)
+    for name, wanted in one.items():
+        assert relative_error(two[name], wanted) < STREAMING[torch.float32], name
