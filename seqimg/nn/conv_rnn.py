@@ -233,7 +233,7 @@ class ConvRNN(nn.Module):
             yield outputs, state
 
     def train(self, mode: bool = True) -> Self:
-        """Set training or evaluation, as of [torch.nn.Module][].
+        """Set training or evaluation, as of `torch.nn.Module`.
 
         It is also the moment from which streams see weights that were written through `.data`, which
         torch keeps no count of.
