@@ -158,12 +158,12 @@ def test_the_progress_on_a_terminal_shows_loss_speed_and_time_left(media: Path, 
 def _on_a_terminal(*arguments: str | Path) -> str:
     """Run a command whose output is a terminal and return what it showed, without the control codes."""
     reader, writer = os.openpty()
-    process = start(*arguments, terminal=writer)
-    os.close(writer)
     shown = b""
-    with suppress(OSError):  # Linux's way to say that the other end is closed
-        while chunk := os.read(reader, 65536):
-            shown += chunk
+    with start(*arguments, terminal=writer) as process:
+        os.close(writer)
+        with suppress(OSError):  # Linux's way to say that the other end is closed
+            while chunk := os.read(reader, 65536):
+                shown += chunk
+        assert process.wait(timeout=60) == 0, shown
     os.close(reader)
-    assert process.wait(timeout=60) == 0, shown
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())

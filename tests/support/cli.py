@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["Result", "assert_refused", "contents", "seqimg", "start"]
@@ -36,13 +38,14 @@ def seqimg(
     )
 
 
-def start(*arguments: str | Path, terminal: int | None = None) -> "subprocess.Popen[str]":
-    """Start `python -m seqimg`, in a process group of its own, and return at once.
+@contextmanager
+def start(*arguments: str | Path, terminal: int | None = None) -> "Iterator[subprocess.Popen[str]]":
+    """Start `python -m seqimg`, in a process group of its own; whatever happens, it does not outlive the block.
 
     What it says goes to pipes, or to the terminal with this file descriptor.
     """
     out = subprocess.PIPE if terminal is None else terminal
-    return subprocess.Popen(
+    process = subprocess.Popen(
         _command(arguments),
         env={**os.environ, "COLUMNS": "100"},
         stdin=subprocess.DEVNULL,
@@ -51,6 +54,12 @@ def start(*arguments: str | Path, terminal: int | None = None) -> "subprocess.Po
         text=True,
         start_new_session=True,
     )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def contents(folder: Path) -> dict[str, str]:
