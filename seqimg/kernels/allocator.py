@@ -27,7 +27,7 @@ def keep_freed_memory() -> bool:
         Whether it was done: False where the C library is not glibc (musl, macOS, Windows).
 
     Example:
-        >>> keep_freed_memory() in (True, False)
+        >>> keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
         True
     """
     if platform.libc_ver()[0] != "glibc":

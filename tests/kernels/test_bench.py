@@ -1,5 +1,8 @@
 """The bench measures what it says: the same numbers in every column, and in the limit all the convolutions."""
 
+import platform
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -166,6 +169,24 @@ def test_the_process_grows_by_what_is_saved() -> None:
     states = 2 * 8 * 32 * 32 * 16 * 4  # bytes
     assert naive["saved_bytes"] > 5 * states
     assert recomputed["saved_bytes"] < fused["saved_bytes"] < 0.6 * naive["saved_bytes"]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators are left alone")
+def test_freed_memory_is_kept_until_it_is_released() -> None:
+    program = (
+        "import resource, torch\n"
+        "from seqimg.kernels.allocator import keep_freed_memory, release_freed_memory\n"
+        "def faults(rounds):\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    for _ in range(rounds): torch.zeros(2**24)\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+        "fresh = faults(4); keep_freed_memory(); faults(1); kept = faults(4)\n"
+        "release_freed_memory(); print(fresh, kept, faults(1))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    fresh, kept, released = map(int, done.stdout.split())
+    assert kept < 0.1 * fresh
+    assert released > kept
 
 
 def test_a_column_that_fails_leaves_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
