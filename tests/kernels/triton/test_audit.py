@@ -51,6 +51,8 @@ def failures(program: str, target: str, **values: object) -> str:
     return "; ".join(row_of(bad_launch(program, **values), target, getattr(bad, program)).failures)
 
 
+# Seconds of work, but half a gigabyte of compiler to read first, where the disk is slow and nothing is cached.
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("target", QUICK)
 def test_every_kernel_passes(target: str) -> None:
     rows = audit([target], quick=True, processes=1)
