@@ -46,7 +46,7 @@ SIZES: dict[str, dict[str, Any]] = {
 @every_dtype
 @pytest.mark.parametrize("options", [{}, {**TOGETHER, "recompute": True}], ids=["plain", "together"])
 def test_results_and_every_gradient(cell: Cell, dtype: torch.dtype, options: dict[str, Any]) -> None:
-    errors = check(sequence, cell, dtype, **options)
+    errors = check(sequence, cell, dtype, frames=3, **options)
     if dtype != torch.float32:
         # What the state in fp32 is for.
         assert errors["outputs"] < 1
@@ -55,7 +55,7 @@ def test_results_and_every_gradient(cell: Cell, dtype: torch.dtype, options: dic
 @pytest.mark.parametrize("cell", OTHERS, ids=label)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_other_cells(cell: Cell, dtype: torch.dtype) -> None:
-    check(sequence, cell, dtype, frames=3, size=(3, 4))
+    check(sequence, cell, dtype, **SMALL)
 
 
 @each_family
