@@ -38,6 +38,11 @@ def seqimg(
     )
 
 
+def _hear_interrupts() -> None:
+    """Undo what a shell does to jobs in the background: they are deaf to Ctrl-C, and so are their children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @contextmanager
 def start(*arguments: str | Path, terminal: int | None = None) -> "Iterator[subprocess.Popen[str]]":
     """Start `python -m seqimg`, in a process group of its own; whatever happens, it does not outlive the block.
@@ -53,6 +58,7 @@ def start(*arguments: str | Path, terminal: int | None = None) -> "Iterator[subp
         stderr=out,
         text=True,
         start_new_session=True,
+        preexec_fn=_hear_interrupts,
     )
     try:
         yield process
