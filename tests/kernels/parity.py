@@ -66,7 +66,8 @@ def measured(calls: list[Call], flow: Flow = "both") -> Errors:
     for call in calls:
         plain = replace(call, controls=replace(call.controls, recompute=False))
         truth = plain.to(torch.float64).everything(reference.sequence, flow)
-        errors.add(truth, TORCH, plain.everything(reference.sequence, flow))
+        for own in (plain, _channels_last(plain)):
+            errors.add(truth, TORCH, own.everything(reference.sequence, flow))
         for name, kernel in kernels_for(call).items():
             everything = call.everything(kernel, flow)
             _check_kind(everything, call)
@@ -110,6 +111,15 @@ def check_kernels(
         }
         for kernel in errors.kernels
     }
+
+
+def _channels_last(call: Call) -> Call:
+    """Return the call with weights for which torch convolves channels-last, in an order of sums of its own."""
+    weights = {
+        name: w.contiguous(memory_format=torch.channels_last) if w.ndim == 4 else w
+        for name, w in call.weights.items()
+    }
+    return replace(call, weights=weights)
 
 
 def _check_kind(everything: dict[str, Tensor], call: Call) -> None:

@@ -7,8 +7,11 @@ import pytest
 import torch
 
 from seqimg.cells import Cell
+from seqimg.cells.conv_gru import ConvGRUCell
+from seqimg.cells.conv_lstm import ConvLSTMCell
+from seqimg.cells.min_conv_gru import MinConvGRUCell
 from tests.kernels.calls import Call, Flow
-from tests.kernels.cells import each_way, every_cell
+from tests.kernels.cells import each_way, every_cell, label
 from tests.kernels.layouts import LAYOUTS, of_maps
 from tests.kernels.parity import DTYPES, check_kernels
 
@@ -52,6 +55,25 @@ def test_sizes(cell: Cell, dtype: torch.dtype, size: dict[str, Any]) -> None:
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 def test_sizes_of_every_cell(cell: Cell, dtype: torch.dtype, size: dict[str, Any]) -> None:
     check_kernels(cell, dtype, **size)
+
+
+WIDE: list[Cell] = [
+    ConvGRUCell(16, 32),
+    ConvGRUCell(24, 40, reset="after", activation="leaky"),
+    ConvGRUCell(5, 17, input_kernel_size=1),
+    ConvLSTMCell(16, 32, peepholes=True),
+    MinConvGRUCell(16, 33),
+]
+
+
+@pytest.mark.parametrize("cell", WIDE, ids=label)
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, pytest.param(torch.bfloat16, marks=pytest.mark.slow)], ids=str
+)
+@pytest.mark.parametrize("controls", [{}, {"keep": True, "update": "values", "recompute": True}], ids=str)
+def test_channels_in_blocks(cell: Cell, dtype: torch.dtype, controls: dict[str, Any]) -> None:
+    """So many channels that convolutions take them in vectors, with and without a rest."""
+    check_kernels(cell, dtype, size=(13, 16), **controls)
 
 
 @each_way
