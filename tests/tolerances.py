@@ -14,7 +14,7 @@ IMPORTED = {torch.float64: 1e-12, torch.float32: 1e-6}
 """An imported cell against the original's equations, at each of five steps."""
 
 KERNEL_TIMES = 3.0
-"""How often a kernel's error may hold the error that the reference kernel makes in the same dtype."""
+"""How often a kernel's error may hold torch's own: that of the reference in the same dtype, in both memory layouts."""
 
 KERNEL_FLOOR = {torch.float64: 1e-13, torch.float32: 1e-6, torch.bfloat16: 1e-6, torch.float16: 1e-6}
 """An error of a kernel that is always allowed."""
