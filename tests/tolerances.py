@@ -19,7 +19,7 @@ KERNEL_TIMES = 3.0
 KERNEL_FLOOR = {torch.float64: 1e-13, torch.float32: 1e-6, torch.bfloat16: 1e-6, torch.float16: 1e-6}
 """An error of a kernel that is always allowed."""
 
-KERNEL_DRAWS = {torch.float64: 1, torch.float32: 3, torch.bfloat16: 12}
+KERNEL_DRAWS = {torch.float64: 1, torch.float32: 3, torch.float16: 12, torch.bfloat16: 12}
 """Calls over which errors are compared: with so few digits a single number may be right by luck."""
 
 KERNEL_NORM = {torch.float64: inf, torch.float32: inf, torch.bfloat16: 2.0, torch.float16: 2.0}

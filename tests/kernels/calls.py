@@ -44,9 +44,9 @@ class Call:
             d_last=change(self.d_last),
         )
 
-    def to(self, dtype: torch.dtype) -> "Call":
-        """Return the call with its tensors in `dtype`, their layout kept."""
-        return self.map(lambda tensor: tensor.to(dtype))
+    def to(self, dtype: torch.dtype, device: str | None = None) -> "Call":
+        """Return the call with its tensors in `dtype`, on `device` if one is named, dense layouts kept."""
+        return self.map(lambda tensor: tensor.to(device=device or tensor.device, dtype=dtype))
 
     @property
     def signature(self) -> CallSignature:

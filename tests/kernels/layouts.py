@@ -18,9 +18,7 @@ def channels_last(tensor: Tensor) -> Tensor:
 
 def time_sliced(tensor: Tensor) -> Tensor:
     """Take every second frame of a longer clip; the second axis is the time."""
-    longer = torch.full(
-        (tensor.shape[0], 2 * tensor.shape[1], *tensor.shape[2:]), torch.nan, dtype=tensor.dtype
-    )
+    longer = tensor.new_full((tensor.shape[0], 2 * tensor.shape[1], *tensor.shape[2:]), torch.nan)
     longer[:, ::2] = tensor
     return longer[:, ::2]
 
@@ -28,7 +26,7 @@ def time_sliced(tensor: Tensor) -> Tensor:
 def channel_sliced(tensor: Tensor) -> Tensor:
     """Take the middle channels of wider pictures."""
     *lead, channels, height, width = tensor.shape
-    wider = torch.full((*lead, channels + 2, height, width), torch.nan, dtype=tensor.dtype)
+    wider = tensor.new_full((*lead, channels + 2, height, width), torch.nan)
     wider[..., 1:-1, :, :] = tensor
     return wider[..., 1:-1, :, :]
 

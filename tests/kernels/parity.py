@@ -86,9 +86,10 @@ def check_kernels(
     flow: Flow = "both",
     expected: Set[str] = frozenset({"fused", "reference"}),
     layout: Callable[[Call], Call] = lambda call: call,
+    device: str = "cpu",
     **options: object,
 ) -> dict[str, dict[str, float]]:
-    """Check every kernel on calls as `draw` makes them with `options`, in `layout`.
+    """Check every kernel that serves `device` on calls as `draw` makes them with `options`, in `layout`.
 
     Returns:
         The errors of each kernel as multiples of torch's own; 1 stands for a third of the floor at least.
@@ -96,9 +97,9 @@ def check_kernels(
     calls = []
     for seed in range(KERNEL_DRAWS[dtype]):
         call = draw(cell, seed=seed, **options)  # type: ignore[arg-type]
-        if dtype is torch.bfloat16 and getattr(cell, "activation", "tanh") in ("relu", "leaky"):
+        if dtype.itemsize == 2 and getattr(cell, "activation", "tanh") in ("relu", "leaky"):
             call = calmed(call)
-        calls.append(layout(call.to(dtype)))
+        calls.append(layout(call.to(dtype, device)))
     errors = measured(calls, flow)
     assert errors.kernels >= expected, f"only {sorted(errors.kernels)} can serve this, not all of {expected}"
     own, floor = errors.of(TORCH), KERNEL_FLOOR[dtype]
