@@ -18,12 +18,12 @@ from tests.tolerances import STREAMING, relative_error
 
 
 def _stream(layer: ConvRNN, x: Tensor) -> tuple[Tensor, State]:
-    outputs, state = [], None
+    """Run frame by frame, from a given state: a plan that is still there would be taken."""
+    outputs, state = [], layer.initial_state(x)
     with torch.no_grad():
         for t in range(x.shape[1]):
             frame, state = layer(x[:, t : t + 1], state)
             outputs.append(frame)
-    assert state is not None
     return torch.cat(outputs, dim=1), state
 
 
@@ -144,10 +144,9 @@ def test_changed_options_count_from_the_next_frame(option: str, value: Any) -> N
     x = clip(layer)
     _stream(layer, x)
     setattr(layer, option, value)
-    _check(layer, x)
+    with counted() as calls:
+        _check(layer, x)
     if option == "kernel":
-        with counted() as calls:
-            _stream(layer, x)
         assert {name.removesuffix(" frame").split("/")[1] for name in calls} == {value}
 
 
