@@ -2,7 +2,8 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
@@ -84,7 +85,7 @@ def _heading(config: type[Config], name: str) -> str:
 
 
 def _flag(name: str, field: FieldInfo, heading: str) -> Any:
-    kind = field.annotation
+    kind = _without_none(field.annotation)
     known = kind in _PLAIN or get_origin(kind) is Literal
     shown = _shown(field.default)
     option = typer.Option(
@@ -99,6 +100,12 @@ def _flag(name: str, field: FieldInfo, heading: str) -> Any:
     return Annotated[accepted | None, option]  # type: ignore[operator]
 
 
+def _without_none(annotation: object) -> object:
+    """Return the one type that a field may have beside None."""
+    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+    return kinds[0] if isinstance(annotation, UnionType) and len(kinds) == 1 else annotation
+
+
 def _declarations(name: str, kind: object) -> tuple[str, ...]:
     flag = f"--{name.replace('_', '-')}"
     return (f"{flag}/--no-{flag[2:]}",) if kind is bool else (flag,)
@@ -107,4 +114,6 @@ def _declarations(name: str, kind: object) -> tuple[str, ...]:
 def _shown(default: object) -> str:
     if isinstance(default, bool):
         return "on" if default else "off"
+    if default is None:
+        return ""
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)

@@ -41,9 +41,18 @@ class ReadingConfig(Config):
     axes: str = Field(
         "", description="What an array's axes are, such as THWC; empty tells it from the shape."
     )
+    array: str = Field("", description="Which array, in files that hold several.")
     value_range: Range = Field(
         (), max_length=2, description="Values that mean black and white, where the source does not say."
     )
+
+    fill_value: float | None = Field(
+        None, description="A value that stands for a missing one; NaN always does."
+    )
+    fit: Literal["error", "resize", "crop", "pad"] = Field(
+        "error", description="Pictures of another size than the first: refuse, resample, cut or border them."
+    )
+    raw: str = Field("", description="What raw pixels are: WIDTHxHEIGHT[@FPS][:rgb24].")
 
     @field_validator("value_range")
     @classmethod

@@ -157,19 +157,28 @@ class FormatSpec(Spec):
 
     Attributes:
         suffixes: Lower-case file name endings with the dot, `("",)` for a folder.
-        reader: `"module:attribute"` of a callable `(path, **options) -> Sequence`, or None.
+        schemes: What addresses begin with, up to the colon: `("rtsp",)` reads `rtsp://camera/1`,
+            `("camera",)` reads `camera:0`.
+        reader: `"module:attribute"` of a callable `(path, **options) -> Sequence`, or None. The path
+            is a `Path`, for addresses the whole address as text.
         writer: `"module:attribute"` of a callable `(path, info) -> SequenceWriter`, or None.
+        isolate: Whether commands read it in a process of its own, because the code that decodes it
+            could be brought down by a damaged file.
     """
 
-    suffixes: tuple[str, ...]
+    suffixes: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = ()
     reader: str | None = None
     writer: str | None = None
+    isolate: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_targets(*(f for f in ("reader", "writer") if getattr(self, f) is not None))
         if self.reader is None and self.writer is None:
             raise ValueError(f"format {self.name!r} has neither reader nor writer")
+        if not (self.suffixes or self.schemes):
+            raise ValueError(f"format {self.name!r} names neither suffixes nor schemes")
 
 
 @dataclass(frozen=True, kw_only=True)

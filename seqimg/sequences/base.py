@@ -1,16 +1,16 @@
-"""What a sequence is: its description, its frames with their times, what readers and writers promise."""
+"""What readers and writers of sequences promise."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self
 from weakref import WeakSet
 
-from seqimg.errors import SeqimgError
+from seqimg.errors import SeqimgError, UsageError
 from seqimg.sequences.damage import Damage, losses_sentence
+from seqimg.sequences.info import ASSUMED_FPS, DTYPES, SequenceInfo, TimedFrame
 
 if TYPE_CHECKING:
     from seqimg.sequences.pixeltypes import Pixels
@@ -20,6 +20,7 @@ __all__ = [
     "DTYPES",
     "IMAGE_SUFFIXES",
     "Damage",
+    "Fit",
     "Gaps",
     "OnError",
     "Sequence",
@@ -28,9 +29,6 @@ __all__ = [
     "SequenceWriter",
     "TimedFrame",
 ]
-
-ASSUMED_FPS = Fraction(25)
-"""Frames a second where a source has no times."""
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 """File name endings of the pictures a frame folder may hold."""
@@ -41,105 +39,12 @@ OnError = Literal["error", "skip", "truncate"]
 Gaps = Literal["error", "skip", "hold"]
 """What to do about missing frame numbers: refuse, leave them out, or repeat the frame before."""
 
-_CHANNEL_NAMES = {
-    1: ("grey",),
-    2: ("grey", "alpha"),
-    3: ("red", "green", "blue"),
-    4: ("red", "green", "blue", "alpha"),
-}
-_COLOURS = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGBA"}
-DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
-"""Names of the dtypes frames may have."""
-
-_DEPTHS = {
-    "uint8": "8-bit",
-    "uint16": "16-bit",
-    "float16": "16-bit float",
-    "float32": "32-bit float",
-    "float64": "64-bit float",
-}
-_TIMES = "\N{MULTIPLICATION SIGN}"
+Fit = Literal["error", "resize", "crop", "pad"]
+"""What to do about pictures of another size than the first: refuse, resample, or cut or border them."""
 
 
 class SequenceError(SeqimgError):
     """A sequence cannot be read or written (exit code 1)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SequenceInfo:
-    """What a sequence is.
-
-    Attributes:
-        path: Where it is.
-        format: What it is: `"video"`, `"gif"`, `"frames"`, `"array"`, or a name of a plugin's own.
-        height: Frame height in pixels, after rotation.
-        width: Frame width in pixels, after rotation.
-        channels: Number of channels, the last axis of a frame.
-        dtype: dtype name of the frames, one of `DTYPES`.
-        value_range: The values that mean black and white, or lowest and highest; the first is the smaller.
-        fps: Frames a second; None if the source has no times.
-        frame_count: Number of frames; a video file's is its own claim. None if unknown.
-        codec: The video codec; None if there is none.
-        notes: What the reader had to state or assume.
-
-    Example:
-        >>> info = SequenceInfo(
-        ...     path="clip", format="frames", height=512, width=640, channels=1, dtype="uint16",
-        ...     value_range=(0, 65535), frame_count=240, notes=("numbers 1-240",)
-        ... )
-        >>> info.channel_names
-        ('grey',)
-        >>> print(info.sentence().replace("\N{MULTIPLICATION SIGN}", "x"))
-        Read clip/ as 240 frames, 640x512, 16-bit grey, numbers 1-240; no times found, assuming 25 fps.
-    """
-
-    path: str
-    format: str
-    height: int
-    width: int
-    channels: int
-    dtype: str
-    value_range: tuple[float, float]
-    channel_names: tuple[str, ...] = ()
-    fps: Fraction | None = None
-    frame_count: int | None = None
-    codec: str | None = None
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not self.channel_names:
-            names = _CHANNEL_NAMES.get(self.channels) or tuple(str(i) for i in range(self.channels))
-            object.__setattr__(self, "channel_names", names)
-
-    def sentence(self) -> str:
-        """Say in one line what was understood."""
-        place = self.path.rstrip("/") + "/" if self.format == "frames" else self.path
-        colours = _COLOURS.get(self.channels, f"{self.channels} channels")
-        parts = [
-            f"Read {place} as {_counted(self.frame_count)}",
-            f"{self.width}{_TIMES}{self.height}",
-            f"{_DEPTHS.get(self.dtype, self.dtype)} {colours}",
-            *([self.codec] if self.codec else []),
-            *([f"{float(self.fps):.5g} fps"] if self.fps else []),
-            *self.notes,
-        ]
-        times = "" if self.fps else f"; no times found, assuming {ASSUMED_FPS} fps"
-        return ", ".join(parts) + times + "."
-
-
-@dataclass(frozen=True, slots=True)
-class TimedFrame:
-    """One frame and where it stands.
-
-    Attributes:
-        index: Its place in the source from 0; missing and damaged frames that were left out count.
-        time: Seconds since the first frame; at 25 frames a second if the source has no times.
-        pixels: `[H, W, C]` in the source's dtype, the caller's to keep and change.
-    """
-
-    index: int
-    time: float
-    pixels: Pixels
 
 
 class Sequence(ABC):
@@ -187,6 +92,79 @@ class Sequence(ABC):
         frames = self._read()
         self._passes.add(frames)
         return frames
+
+    def frames(self, indices: Iterable[int]) -> Iterator[TimedFrame]:
+        """Begin a pass over chosen frames, in the order asked for; the same one may be asked for again.
+
+        A rising order is cheapest: only what lies between is skipped or decoded.
+
+        Args:
+            indices: Places in the source from 0, as in [TimedFrame][seqimg.sequences.TimedFrame].
+
+        Raises:
+            UsageError: An index is negative, or the source is live.
+            SequenceError: The sequence is closed, ends before an index, or a frame is damaged.
+
+        Example:
+            >>> import numpy as np
+            >>> from seqimg.sequences import open_sequence
+            >>> path = Path(tmp) / "stack.npy"
+            >>> np.save(path, np.arange(9, dtype=np.uint8).reshape(9, 1, 1) + np.zeros((9, 8, 8), np.uint8))
+            >>> with open_sequence(path) as sequence:
+            ...     [int(frame.pixels[0, 0, 0]) for frame in sequence.frames([7, 2, 2])]
+            [7, 2, 2]
+        """
+        wanted = list(indices)
+        if self._closed:
+            raise SequenceError(f"{self.info.path} was closed", hint="open it again")
+        if self.info.live:
+            raise UsageError(f"{self.info.path} is live", why="its frames can only be taken as they come")
+        if min(wanted, default=0) < 0:
+            raise UsageError(f"there is no frame {min(wanted)}", why="frames are counted from 0")
+        self.damage = []
+        frames = self._frames(wanted)
+        self._passes.add(frames)
+        return frames
+
+    def _frames(self, wanted: list[int]) -> Generator[TimedFrame, None, None]:
+        for run in _rising_runs(wanted):
+            picked = self._pick(sorted(set(run)))
+            frame: TimedFrame | None = None
+            try:
+                for index in run:
+                    while frame is None or frame.index < index:
+                        frame = next(picked, None)
+                        if frame is None:
+                            break
+                    if frame is not None and frame.index == index:
+                        yield replace(frame, pixels=frame.pixels.copy())
+                    elif not self._has_lost(index):
+                        raise SequenceError(
+                            f"{self.info.path} has no frame {index}", why="it ends before, counted from 0"
+                        )
+            finally:
+                picked.close()
+
+    def _pick(self, indices: list[int]) -> Generator[TimedFrame, None, None]:
+        """Yield the frames at rising places; those that are lost or behind the end are left out.
+
+        A reader that can jump does so here; this one reads from the start.
+        """
+        wanted, frames = set(indices), self._read()
+        try:
+            for frame in frames:
+                if frame.index in wanted:
+                    yield frame
+                if frame.index >= indices[-1]:
+                    return
+        finally:
+            frames.close()
+
+    def _has_lost(self, index: int) -> bool:
+        return any(
+            lost.index <= index and (lost.count is None or index < lost.index + lost.count)
+            for lost in self.damage
+        )
 
     def losses(self) -> str | None:
         """Say in one line what the pass begun last has left out so far, if anything."""
@@ -237,7 +215,18 @@ class SequenceWriter(ABC):
         """Give up, in whatever state: release what is held. The caller removes what was written."""
 
 
-def _counted(frames: int | None) -> str:
-    if frames is None:
-        return "frames, their number not stated"
-    return f"{frames} frame" if frames == 1 else f"{frames} frames"
+def _rising_runs(indices: list[int]) -> Iterator[list[int]]:
+    """Split into the longest runs that never fall.
+
+    Example:
+        >>> list(_rising_runs([7, 2, 2, 5]))
+        [[7], [2, 2, 5]]
+    """
+    run: list[int] = []
+    for index in indices:
+        if run and index < run[-1]:
+            yield run
+            run = []
+        run.append(index)
+    if run:
+        yield run

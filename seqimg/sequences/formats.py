@@ -5,7 +5,7 @@ from typing import Literal
 from seqimg.plugins.manager import plugin_host
 from seqimg.plugins.specs import FormatSpec
 
-__all__ = ["by_suffix", "for_folder", "suffixes"]
+__all__ = ["by_scheme", "by_suffix", "for_folder", "schemes", "suffixes"]
 
 Part = Literal["reader", "writer"]
 
@@ -20,6 +20,22 @@ def by_suffix(name: str, part: Part) -> FormatSpec | None:
     endings = {suffix: spec for spec in _with(part) for suffix in spec.suffixes if suffix}
     fitting = [suffix for suffix in endings if name.lower().endswith(suffix)]
     return endings[max(fitting, key=len)] if fitting else None
+
+
+def by_scheme(source: str) -> FormatSpec | None:
+    """Return the format that reads addresses beginning like this one, or None if it is no such address.
+
+    Example:
+        >>> by_scheme("clip.mp4") is None
+        True
+    """
+    scheme, colon, _ = source.partition(":")
+    return next((spec for spec in _with("reader") if colon and scheme.lower() in spec.schemes), None)
+
+
+def schemes() -> list[str]:
+    """Return every scheme that can be read, sorted."""
+    return sorted({scheme for spec in _with("reader") for scheme in spec.schemes})
 
 
 def for_folder(part: Part) -> FormatSpec | None:

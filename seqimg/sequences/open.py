@@ -10,8 +10,8 @@ from typing import Any, get_args
 from seqimg.config import ReadingConfig
 from seqimg.errors import UsageError, did_you_mean
 from seqimg.plugins.manager import plugin_host
-from seqimg.sequences.base import IMAGE_SUFFIXES, Gaps, OnError, Sequence, SequenceError
-from seqimg.sequences.formats import by_suffix, for_folder, suffixes
+from seqimg.sequences.base import IMAGE_SUFFIXES, Fit, Gaps, OnError, Sequence, SequenceError
+from seqimg.sequences.formats import by_scheme, by_suffix, for_folder, schemes, suffixes
 from seqimg.sequences.sniff import sniff
 
 __all__ = ["open_configured", "open_sequence"]
@@ -23,7 +23,11 @@ def open_sequence(
     on_error: OnError = "error",
     gaps: Gaps = "error",
     axes: str | None = None,
+    array: str | None = None,
     value_range: tuple[float, float] | None = None,
+    fill_value: float | None = None,
+    fit: Fit = "error",
+    raw: str | None = None,
 ) -> Sequence:
     """Open a video file, a GIF, a folder of pictures or an array stack, to be read frame by frame.
 
@@ -33,7 +37,12 @@ def open_sequence(
         gaps: For folders, what to do about missing numbers: `"error"`, `"skip"` them, or `"hold"` the
             frame before.
         axes: For array stacks, what each axis is, for example `"THWC"`; told from the shape if possible.
+        array: For files of several arrays, which one.
         value_range: For array stacks and folders, the values that mean black and white.
+        fill_value: For array stacks and folders, a value that stands for a missing one; NaN always does.
+        fit: For folders of pictures of several sizes, how to give all that of the first: `"error"`,
+            `"resize"`, `"crop"` or `"pad"` about the middle.
+        raw: For raw pixels, what they are: `"640x480@30:rgb24"`.
 
     Returns:
         The sequence; `info.sentence()` says what was understood.
@@ -52,14 +61,26 @@ def open_sequence(
     """
     _check_choice("on_error", on_error, get_args(OnError))
     _check_choice("gaps", gaps, get_args(Gaps))
-    path = Path(source)
-    name = _format_of(path, os.fspath(source))
+    _check_choice("fit", fit, get_args(Fit))
+    text = os.fspath(source)
+    spec = by_scheme(text)
+    place: str | Path = text if spec else Path(source)
+    name = spec.name if spec else _format_of(Path(source), text)
     reader: Callable[..., Sequence] = plugin_host().formats.load(name, "reader")
-    chosen: dict[str, Any] = {"on_error": on_error, "gaps": gaps, "axes": axes, "value_range": value_range}
+    chosen: dict[str, Any] = {
+        "on_error": on_error,
+        "gaps": gaps,
+        "axes": axes,
+        "array": array,
+        "value_range": value_range,
+        "fill_value": fill_value,
+        "fit": fit,
+        "raw": raw,
+    }
     # Only what was asked for is handed on: a format need not know every option.
     asked = {option: value for option, value in chosen.items() if value not in ("error", None)}
-    _check_understood(reader, asked, path, name)
-    return reader(path, **asked)
+    _check_understood(reader, asked, text, name)
+    return reader(place, **asked)
 
 
 def open_configured(source: str | os.PathLike[str], reading: ReadingConfig) -> Sequence:
@@ -70,14 +91,22 @@ def open_configured(source: str | os.PathLike[str], reading: ReadingConfig) -> S
         on_error=reading.on_error,
         gaps=reading.gaps,
         axes=reading.axes or None,
+        array=reading.array or None,
         value_range=(low_high[0], low_high[1]) if low_high else None,
+        fill_value=reading.fill_value,
+        fit=reading.fit,
+        raw=reading.raw or None,
     )
 
 
 def _format_of(path: Path, source: str) -> str:
     """Return the name of the format that reads `path`."""
     if "://" in source:
-        raise UsageError(f"cannot read {source}", why="only local files are read", hint="download it first")
+        raise UsageError(
+            f"cannot read {source}",
+            why=f"addresses that are read begin with {', '.join(schemes()) or 'nothing'}",
+            hint="download it first",
+        )
     if not path.exists():
         raise _missing(path)
     if not (path.is_dir() or path.is_file()):
@@ -130,7 +159,7 @@ def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
         )
 
 
-def _check_understood(reader: Callable[..., Sequence], asked: Iterable[str], path: Path, name: str) -> None:
+def _check_understood(reader: Callable[..., Sequence], asked: Iterable[str], source: str, name: str) -> None:
     """Refuse options that the reader has no parameter for, rather than leave them without effect."""
     parameters = inspect.signature(reader).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
@@ -139,6 +168,6 @@ def _check_understood(reader: Callable[..., Sequence], asked: Iterable[str], pat
     for option in asked:
         if option not in known:
             raise UsageError(
-                f"{option} means nothing for {path}",
+                f"{option} means nothing for {source}",
                 why=f"options for the format {name}: {', '.join(known) or 'none'}",
             )
