@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Sequence as Several
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from weakref import WeakSet
 
 from seqimg.errors import SeqimgError, UsageError
@@ -80,8 +81,11 @@ class Sequence(ABC):
         for frame in self.timed():
             yield frame.pixels
 
-    def timed(self) -> Iterator[TimedFrame]:
+    def timed(self, start: int = 0) -> Iterator[TimedFrame]:
         """Begin a pass: yield each frame with its place and time.
+
+        Args:
+            start: Place of the first one wanted; a reader that can jump does not decode those before.
 
         Raises:
             SequenceError: The sequence is closed, or a frame is damaged.
@@ -89,7 +93,7 @@ class Sequence(ABC):
         if self._closed:
             raise SequenceError(f"{self.info.path} was closed", hint="open it again")
         self.damage = []
-        frames = self._read()
+        frames = self._from(start) if start > 0 else self._read()
         self._passes.add(frames)
         return frames
 
@@ -145,12 +149,25 @@ class Sequence(ABC):
             finally:
                 picked.close()
 
-    def _pick(self, indices: list[int]) -> Generator[TimedFrame, None, None]:
+    def _from(self, start: int) -> Generator[TimedFrame, None, None]:
+        """Yield the frames from one place to the end."""
+        count = self.info.frame_count
+        if count is not None and not self.info.live:
+            yield from self._pick(range(start, count))
+            return
+        for frame in self._read():
+            if frame.index >= start:
+                yield frame
+
+    def _pick(self, indices: Several[int]) -> Generator[TimedFrame, None, None]:
         """Yield the frames at rising places; those that are lost or behind the end are left out.
 
-        A reader that can jump does so here; this one reads from the start.
+        A reader that can jump does so here; this one reads from the start. The places are a list, or a
+        range that may be as long as the sequence.
         """
-        wanted, frames = set(indices), self._read()
+        if not indices:
+            return
+        wanted, frames = indices if isinstance(indices, range) else set(indices), self._read()
         try:
             for frame in frames:
                 if frame.index in wanted:
@@ -192,19 +209,29 @@ class SequenceWriter(ABC):
 
     A format's writer is called with the path to write to, an empty file or folder that appears under
     its final name only when all is well, and a [SequenceInfo][seqimg.sequences.SequenceInfo] that
-    describes the frames to come: every frame has its height, width, channels and dtype.
+    describes the frames to come: every frame has its height, width, channels and dtype. Options of
+    `open_writer`, such as `quality`, reach a writer that has a keyword-only parameter of that name.
 
     Attributes:
+        keeps_times: Whether frames can be given times of their own, with `write_at`.
         codec: How frames are coded, if that is a choice.
         notes: What had to be changed or assumed.
     """
 
+    keeps_times: ClassVar[bool] = False
     codec: str | None = None
     notes: tuple[str, ...] = ()
 
     @abstractmethod
     def write(self, frame: Pixels) -> None:
         """Append one frame, `[H, W, C]`."""
+
+    def write_at(self, frame: Pixels, time: float) -> None:
+        """Append one frame that is shown from `time` on, in seconds since the first.
+
+        Only a writer with `keeps_times` is called so, with rising times, for every frame or none.
+        """
+        raise NotImplementedError(f"{type(self).__name__} writes frames at a constant rate")
 
     @abstractmethod
     def close(self) -> None:

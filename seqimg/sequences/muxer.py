@@ -9,6 +9,8 @@ import av
 import av.error
 import av.video.frame
 
+from seqimg.sequences.audio import AudioSource
+from seqimg.sequences.audio_copy import AudioCopy
 from seqimg.sequences.base import SequenceError
 
 __all__ = ["Muxer"]
@@ -26,9 +28,14 @@ class Muxer:
         time_base: The unit of the frames' times, in seconds.
         options: Options of the encoder.
         container_options: Options of the container.
+        pixel_aspect: Width of a pixel over its height.
+        audio_from: A file whose sound is copied beside the pictures.
+
+    Attributes:
+        notes: What there is to say about the sound.
 
     Raises:
-        SequenceError: The encoder does not take these pictures.
+        SequenceError: The encoder does not take these pictures, or the container that sound.
     """
 
     def __init__(
@@ -42,9 +49,13 @@ class Muxer:
         time_base: Fraction,
         options: Mapping[str, str] | None = None,
         container_options: Mapping[str, str] | None = None,
+        pixel_aspect: Fraction = Fraction(1),
+        audio_from: AudioSource | None = None,
     ) -> None:
         self._codec = codec
-        self._time_base = time_base
+        self._time_base, self._step, self._end = time_base, 1 / rate, Fraction(0)
+        self._sound: AudioCopy | None = None
+        self.notes: tuple[str, ...] = ()
         self._container = av.open(
             f"file:{path.absolute()}", mode="w", container_options=dict(container_options or {})
         )
@@ -53,6 +64,11 @@ class Muxer:
         self._stream.pix_fmt = pixel_format
         self._stream.codec_context.time_base = time_base
         self._stream.thread_type = "AUTO"
+        if pixel_aspect != 1:
+            self._stream.codec_context.sample_aspect_ratio = pixel_aspect
+        if audio_from is not None:
+            self._sound = self._with_sound(audio_from, path)
+            self.notes = self._sound.notes
 
     def tag_bt709(self) -> None:
         """State the usual colours of video: BT.709, limited range."""
@@ -69,6 +85,8 @@ class Muxer:
         """
         picture.pts, picture.time_base = time, self._time_base
         self._encode(picture)
+        self._end = time * self._time_base + self._step
+        self._copy_sound()
 
     def close(self) -> None:
         """Encode what is held back and finish the file.
@@ -78,13 +96,34 @@ class Muxer:
             OSError: The disk does.
         """
         self._encode(None)
+        self._copy_sound()
         self._container.close()
+        self._release_sound()
 
     def abort(self) -> None:
         """Release encoder and file."""
         # Closing tries to finish the file, which is to be removed anyway.
         with suppress(av.error.FFmpegError):
             self._container.close()
+        self._release_sound()
+
+    def _with_sound(self, source: AudioSource, path: Path) -> AudioCopy:
+        try:
+            return AudioCopy(source, self._container, path)
+        except BaseException:
+            self.abort()
+            raise
+
+    def _copy_sound(self) -> None:
+        """Write the sound that is heard up to the end of the last picture."""
+        if self._sound is None:
+            return
+        for packet in self._sound.until(float(self._end)):
+            self._container.mux(packet)
+
+    def _release_sound(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
 
     def _encode(self, picture: av.video.frame.VideoFrame | None) -> None:
         try:

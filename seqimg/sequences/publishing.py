@@ -1,19 +1,22 @@
 """Writing a sequence so that it is whole or absent."""
 
+import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
+from seqimg.errors import UsageError
 from seqimg.plugins.manager import plugin_host
 from seqimg.plugins.specs import FormatSpec
 from seqimg.publish import publish_file, publish_folder
 from seqimg.sequences.base import DTYPES, SequenceError, SequenceInfo, SequenceWriter
 from seqimg.sequences.frames_write import check_replaceable
 from seqimg.sequences.limits import check_size, value_range_of
+from seqimg.sequences.pace import Pace
 from seqimg.sequences.pixeltypes import Pixels
 
 __all__ = ["PublishingWriter", "SavedSequence"]
@@ -45,9 +48,12 @@ class PublishingWriter(SequenceWriter):
         fps: Frames a second, if known.
         value_range: The values that mean black and white, if not those of the dtype.
         overwrite: Whether an existing `path` may be replaced.
+        pixel_aspect: Width of a pixel over its height.
+        options: Options of the format's writer.
 
     Raises:
         SeqimgError: `path` exists or cannot be written.
+        UsageError: The format knows no such option.
     """
 
     def __init__(
@@ -58,8 +64,14 @@ class PublishingWriter(SequenceWriter):
         fps: Fraction | None,
         value_range: tuple[float, float] | None,
         overwrite: bool,
+        pixel_aspect: Fraction = Fraction(1),
+        options: Mapping[str, object] | None = None,
     ) -> None:
         self._path, self._spec, self._fps, self._value_range = path, spec, fps, value_range
+        self._pixel_aspect, self._options = pixel_aspect, dict(options or {})
+        self._make: Callable[..., SequenceWriter] = plugin_host().formats.load(spec.name, "writer")
+        _check_options(self._make, self._options, path, spec.name)
+        self._pace = Pace(fps)
         self._writer: SequenceWriter | None = None
         self._count = 0
         self._kind: tuple[tuple[int, ...], str] = ((), "")
@@ -75,15 +87,25 @@ class PublishingWriter(SequenceWriter):
         """What was written, once it is."""
         return SavedSequence(self._path, self._count, self.codec, self.notes)
 
-    def write(self, frame: Pixels) -> None:
+    def write(self, frame: Pixels, time: float | None = None) -> None:
         """Append one frame, `[H, W, C]` or `[H, W]`.
+
+        Args:
+            frame: The frame.
+            time: When it is shown, in seconds since the first; given for every frame or for none. Formats
+                that cannot say it write frames at the constant rate, and note it if that is not the same.
 
         Raises:
             SequenceError: It differs from those before, or the format cannot hold it.
         """
         pixels = frame[:, :, None] if frame.ndim == 2 else frame
         try:
-            self._started(pixels).write(pixels)
+            writer = self._started(pixels)
+            if time is not None and writer.keeps_times:
+                writer.write_at(pixels, time)
+            else:
+                self._pace.note(time)
+                writer.write(pixels)
         except OSError as error:
             # Only this one is the target's fault; one that the source of the frames raised is not.
             self._disk_error = error
@@ -105,7 +127,7 @@ class PublishingWriter(SequenceWriter):
             except BaseException:
                 self._writer.abort()
                 raise
-            self.codec, self.notes = self._writer.codec, self._writer.notes
+            self.codec, self.notes = self._writer.codec, self._writer.notes + self._pace.notes
 
     def abort(self) -> None:
         """Give up and remove what was written."""
@@ -143,15 +165,28 @@ class PublishingWriter(SequenceWriter):
             dtype=str(frame.dtype),
             value_range=self._value_range or value_range_of(str(frame.dtype)),
             fps=self._fps,
+            pixel_aspect=self._pixel_aspect,
         )
-        make: Callable[[Path, SequenceInfo], SequenceWriter]
-        make = plugin_host().formats.load(self._spec.name, "writer")
-        self._writer, self._kind = make(self._temporary, info), kind
+        self._writer, self._kind = self._make(self._temporary, info, **self._options), kind
         return self._writer
 
 
 class _AbandonedError(Exception):
     """Ends a publication that is not to happen."""
+
+
+def _check_options(
+    make: Callable[..., SequenceWriter], options: Mapping[str, object], path: Path, name: str
+) -> None:
+    """Refuse options that the writer has no parameter for, rather than leave them without effect."""
+    parameters = inspect.signature(make).parameters.values()
+    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    for option in options:
+        if option not in known:
+            raise UsageError(
+                f"{option} means nothing for {path}",
+                why=f"options for writing the format {name}: {', '.join(known) or 'none'}",
+            )
 
 
 def _check_frame(frame: Pixels, path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seqimg.errors import UsageError, did_you_mean
 from seqimg.plugins.specs import FormatSpec
+from seqimg.sequences.audio import AudioSource
 from seqimg.sequences.base import Sequence
 from seqimg.sequences.formats import by_suffix, for_folder, suffixes
 from seqimg.sequences.limits import MAX_FPS, check_value_range
@@ -61,10 +62,22 @@ def open_writer(
     fps: Fraction | float | None = None,
     value_range: tuple[float, float] | None = None,
     overwrite: bool = False,
+    pixel_aspect: Fraction = Fraction(1),
+    quality: int | None = None,
+    audio_from: AudioSource | None = None,
 ) -> PublishingWriter:
     """Open `path` for writing frame by frame; it appears when the `with` block ends well.
 
-    Arguments, errors and formats are those of [save_sequence][seqimg.sequences.save_sequence].
+    Arguments, errors and formats are those of [save_sequence][seqimg.sequences.save_sequence], and more:
+
+    Args:
+        path: Where to.
+        fps: Frames a second; where frames are written with times of their own, the mean rate.
+        value_range: The values that mean black and white.
+        overwrite: Whether what is there may be replaced.
+        pixel_aspect: Width of a pixel over its height; video keeps it.
+        quality: From 1, small files, to 100, few losses, for formats that lose anything.
+        audio_from: For video, a file whose sound is copied, as it is, beside the frames.
 
     Example:
         >>> import numpy as np
@@ -77,7 +90,16 @@ def open_writer(
     spec = _format_of(os.fspath(path))
     rate = None if fps is None else _rate(fps)
     declared = None if value_range is None else check_value_range(value_range)
-    return PublishingWriter(Path(path), spec, fps=rate, value_range=declared, overwrite=overwrite)
+    options: dict[str, object] = {"quality": quality, "audio_from": audio_from}
+    return PublishingWriter(
+        Path(path),
+        spec,
+        fps=rate,
+        value_range=declared,
+        overwrite=overwrite,
+        pixel_aspect=pixel_aspect,
+        options={name: value for name, value in options.items() if value is not None},
+    )
 
 
 def _format_of(path: str) -> FormatSpec:

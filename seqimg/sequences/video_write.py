@@ -4,23 +4,31 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.video.frame
 import av.video.reformatter
 import numpy as np
 from numpy.typing import NDArray
 
-from seqimg.errors import UnavailableError
+from seqimg.errors import UnavailableError, UsageError
+from seqimg.sequences.audio import AudioSource
 from seqimg.sequences.base import ASSUMED_FPS, SequenceError, SequenceInfo, SequenceWriter
 from seqimg.sequences.muxer import Muxer
 from seqimg.sequences.pixels import EightBit
 from seqimg.sequences.pixeltypes import Pixels
 
-__all__ = ["VideoWriter", "to_rgb"]
+__all__ = ["VideoWriter", "check_channels", "to_rgb"]
 
 _H264 = {"crf": "18", "preset": "fast"}
 _VP9 = {"crf": "24", "b": "0", "cpu-used": "4", "row-mt": "1"}
 # The first encoder that this FFmpeg has is taken.
 _ENCODERS = {"libx264": _H264, "libopenh264": {}, "libvpx-vp9": _VP9}
 _WEBM = {"libvpx-vp9": _VP9}
+_WORST_CRF = {"libx264": 51, "libvpx-vp9": 63}
+_SUBSECOND = 90_000  # ticks a second, at least: the clock of broadcast video
+# Times this near to the constant rate are on it: Matroska rounds to milliseconds.
+_ROUNDING = 0.001
+# Video's brightness for each of 256 grey levels.
+_LIMITED = np.rint(16 + np.arange(256) * 219 / 255).astype(np.uint8)
 
 
 class VideoWriter(SequenceWriter):
@@ -32,51 +40,66 @@ class VideoWriter(SequenceWriter):
     Args:
         path: The file to write to; its suffix names the container.
         info: What the frames are; without a rate they get 25 a second.
+        quality: From 1 to 100 instead of the usual, which is near 65; the encoder's constant rate factor
+            falls evenly from its worst to 0.
+        audio_from: A file whose sound is copied beside the frames, up to the last of them.
 
     Raises:
-        SequenceError: Video cannot hold that many channels, or the encoder refuses the size.
+        SequenceError: Video cannot hold that many channels, or that sound, or the encoder refuses the size.
+        UsageError: There is no such quality.
         UnavailableError: There is no encoder.
     """
 
-    def __init__(self, path: Path, info: SequenceInfo) -> None:
+    keeps_times = True
+
+    def __init__(
+        self,
+        path: Path,
+        info: SequenceInfo,
+        *,
+        quality: int | None = None,
+        audio_from: AudioSource | None = None,
+    ) -> None:
+        suffix = path.suffix.lower()
         self._scale = EightBit(info)
-        self._convert = av.video.reformatter.VideoReformatter()
-        self._pad = (info.height % 2, info.width % 2)
-        self._count = 0
-        self.codec, options = _encoder(path.suffix.lower())
+        self._pictures = _Pictures(info)
+        self.codec, options = _encoder(suffix)
+        options = _with_quality(options, self.codec, quality)
         notes = check_channels(info, "video")
-        if any(self._pad):
+        if self._pictures.is_padded:
             notes.append("padded to even size")
         if info.fps is None:
             notes.append(f"no rate given, {ASSUMED_FPS} fps")
-        self._notes = tuple(notes)
-        rate = Fraction(info.fps or ASSUMED_FPS)
+        self._rate = Fraction(info.fps or ASSUMED_FPS)
+        # A clock that has every frame of the constant rate on a tick, and ticks fine enough for any other.
+        self._ticks = self._rate.denominator * -(-_SUBSECOND // self._rate.numerator)
+        self._next = 0
         self._muxer = Muxer(
             path,
             self.codec,
-            size=(info.height + self._pad[0], info.width + self._pad[1]),
+            size=self._pictures.size,
             pixel_format="yuv420p",
-            rate=rate,
-            time_base=1 / rate,
+            rate=self._rate,
+            time_base=1 / (self._rate * self._ticks),
             # A keyframe every two seconds, so that players can jump and damage stays local.
-            options={**options, "g": str(max(1, round(2 * rate)))},
-            container_options={"movflags": "+faststart"}
-            if path.suffix.lower() in (".mp4", ".m4v", ".mov")
-            else {},
+            options={**options, "g": str(max(1, round(2 * self._rate)))},
+            container_options={"movflags": "+faststart"} if suffix in (".mp4", ".m4v", ".mov") else {},
+            pixel_aspect=info.pixel_aspect,
+            audio_from=audio_from,
         )
         self._muxer.tag_bt709()
+        self._notes = (*notes, *self._muxer.notes)
 
     def write(self, frame: Pixels) -> None:
         """Append one frame."""
-        rgb = np.pad(to_rgb(self._scale(frame)), ((0, self._pad[0]), (0, self._pad[1]), (0, 0)), mode="edge")
-        picture = self._convert.reformat(
-            av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24"),
-            format="yuv420p",
-            dst_colorspace=av.video.reformatter.Colorspace.ITU709,
-            dst_color_range=av.video.reformatter.ColorRange.MPEG,
-        )
-        self._muxer.write(picture, self._count)
-        self._count += 1
+        self._muxer.write(self._pictures(self._scale(frame)), self._next)
+        self._next += self._ticks
+
+    def write_at(self, frame: Pixels, time: float) -> None:
+        """Append one frame, shown from `time` on."""
+        at = self._tick(time)
+        self._muxer.write(self._pictures(self._scale(frame)), at)
+        self._next = at + 1
 
     def close(self) -> None:
         """Finish the file."""
@@ -86,6 +109,56 @@ class VideoWriter(SequenceWriter):
     def abort(self) -> None:
         """Release encoder and file."""
         self._muxer.abort()
+
+    def _tick(self, time: float) -> int:
+        """Return the tick for a time, on the constant rate if it is meant to be; each is later than the last."""
+        frames = round(time * self._rate)
+        on_rate = abs(time - frames / self._rate) <= _ROUNDING
+        at = frames * self._ticks if on_rate else round(time * self._rate * self._ticks)
+        return max(at, self._next)
+
+
+class _Pictures:
+    """Turns 8-bit frames into the encoder's pictures.
+
+    Args:
+        info: What the frames are.
+
+    Attributes:
+        size: Height and width of the pictures, both even.
+        is_padded: Whether that is more than the frames'.
+    """
+
+    def __init__(self, info: SequenceInfo) -> None:
+        pad = (info.height % 2, info.width % 2)
+        self.size = (info.height + pad[0], info.width + pad[1])
+        self.is_padded = any(pad)
+        self._pad = ((0, pad[0]), (0, pad[1]), (0, 0))
+        # One converter for all frames: PyAV 18 would keep megabytes of swscale state for each.
+        self._convert = av.video.reformatter.VideoReformatter()
+
+    def __call__(self, frame: NDArray[np.uint8]) -> av.video.frame.VideoFrame:
+        if self.is_padded:
+            frame = np.pad(frame, self._pad, mode="edge")
+        if frame.shape[2] == 1:
+            return _grey_picture(frame[:, :, 0])
+        return self._convert.reformat(
+            av.VideoFrame.from_ndarray(np.ascontiguousarray(frame[:, :, :3]), format="rgb24"),
+            format="yuv420p",
+            dst_colorspace=av.video.reformatter.Colorspace.ITU709,
+            dst_color_range=av.video.reformatter.ColorRange.MPEG,
+        )
+
+
+def _grey_picture(grey: NDArray[np.uint8]) -> av.video.frame.VideoFrame:
+    """Return grey levels `[H, W]` as a picture without colour; FFmpeg's own conversion would tint it."""
+    height, width = grey.shape
+    picture = av.VideoFrame(width, height, "yuv420p")
+    no_colour = np.uint8(128)
+    for plane, values in zip(picture.planes, (_LIMITED[grey], no_colour, no_colour), strict=True):
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        rows[: plane.height, : plane.width] = np.asarray(values)
+    return picture
 
 
 def check_channels(info: SequenceInfo, kind: str) -> list[str]:
@@ -118,3 +191,13 @@ def _encoder(suffix: str) -> tuple[str, dict[str, str]]:
         why=f"this FFmpeg has none of {', '.join(choices)}",
         hint="write a .gif, or a folder",
     )
+
+
+def _with_quality(options: dict[str, str], codec: str, quality: int | None) -> dict[str, str]:
+    if quality is None:
+        return options
+    if not 1 <= quality <= 100:
+        raise UsageError(f"quality {quality} is none", why="it goes from 1 to 100, the best")
+    if codec not in _WORST_CRF:
+        raise UsageError(f"quality means nothing for the encoder {codec}", hint="leave it out")
+    return {**options, "crf": str(round(_WORST_CRF[codec] * (100 - quality) / 100))}
