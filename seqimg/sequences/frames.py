@@ -22,6 +22,7 @@ from seqimg.sequences.limits import check_value_range, value_range_of
 from seqimg.sequences.numbering import Numbering, natural_key, number, words
 from seqimg.sequences.picture import Picture
 from seqimg.sequences.pixeltypes import Pixels
+from seqimg.sequences.pulse import pulse
 from seqimg.sequences.ranges import found_range
 
 __all__ = ["FrameFolder"]
@@ -95,6 +96,7 @@ class FrameFolder(Sequence):
         notes: list[str] = []
         first: Picture | None = None
         for name, place in zip(names, places, strict=True):
+            pulse()
             try:
                 picture = describe(self._path / name)
             except SequenceError as error:

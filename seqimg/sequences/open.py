@@ -28,6 +28,7 @@ def open_sequence(
     fill_value: float | None = None,
     fit: Fit = "error",
     raw: str | None = None,
+    isolate: bool = False,
 ) -> Sequence:
     """Open a video file, a GIF, a folder of pictures or an array stack, to be read frame by frame.
 
@@ -43,6 +44,8 @@ def open_sequence(
         fit: For folders of pictures of several sizes, how to give all that of the first: `"error"`,
             `"resize"`, `"crop"` or `"pad"` about the middle.
         raw: For raw pixels, what they are: `"640x480@30:rgb24"`.
+        isolate: Whether to decode in a process of its own, so that a file that crashes the decoder
+            costs no more than this sequence ([seqimg.sequences.isolation][]).
 
     Returns:
         The sequence; `info.sentence()` says what was understood.
@@ -80,11 +83,13 @@ def open_sequence(
     # Only what was asked for is handed on: a format need not know every option.
     asked = {option: value for option, value in chosen.items() if value not in ("error", None)}
     _check_understood(reader, asked, text, name)
+    if isolate and plugin_host().formats.get(name).isolate:
+        return _isolated(name, place, asked)
     return reader(place, **asked)
 
 
 def open_configured(source: str | os.PathLike[str], reading: ReadingConfig) -> Sequence:
-    """Open a sequence as a configuration says; errors are those of `open_sequence`."""
+    """Open a sequence as a configuration says, isolated where the system can; errors are those of `open_sequence`."""
     low_high = reading.value_range
     return open_sequence(
         source,
@@ -96,7 +101,14 @@ def open_configured(source: str | os.PathLike[str], reading: ReadingConfig) -> S
         fill_value=reading.fill_value,
         fit=reading.fit,
         raw=reading.raw or None,
+        isolate=os.name == "posix",
     )
+
+
+def _isolated(name: str, place: str | Path, options: dict[str, Any]) -> Sequence:
+    from seqimg.sequences.isolation import IsolatedSequence, Request
+
+    return IsolatedSequence(Request(name, place, options))
 
 
 def _format_of(path: Path, source: str) -> str:

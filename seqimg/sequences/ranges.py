@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from seqimg.sequences.base import Sequence, SequenceError, SequenceInfo
+from seqimg.sequences.pulse import pulse
 
 __all__ = ["found_range"]
 
@@ -20,6 +21,7 @@ def found_range(sequence: Sequence) -> SequenceInfo:
     """
     low, high, missing = math.inf, -math.inf, False
     for frame in sequence:
+        pulse()
         finite = np.isfinite(frame)
         if not finite.all():
             missing, frame = True, frame[finite]
