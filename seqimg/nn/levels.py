@@ -94,7 +94,6 @@ class Level(nn.ParameterDict):
         return normed if gate_bias is None else normed + gate_bias
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _choose(
     cell: Cell, what: str, device: str, dtype: torch.dtype, features: tuple[str, ...], kernel: str | None
 ) -> str:
@@ -110,3 +109,7 @@ def _choose(
     key = f"{signature.op}@{id(run):x}"  # names need not be unique: kernels may be made by functions, or be objects
     _CHOSEN[key] = run
     return key
+
+
+# What `torch.compiler.assume_constant_result` does, without importing the compiler, which takes most of a second.
+_choose._dynamo_marked_constant = True  # type: ignore[attr-defined]
