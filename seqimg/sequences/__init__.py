@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         SequenceWriter,
         TimedFrame,
     )
+    from seqimg.sequences.index import VideoIndex, index_video
     from seqimg.sequences.open import open_configured, open_sequence
     from seqimg.sequences.publishing import SavedSequence
     from seqimg.sequences.save import open_writer, save_sequence
@@ -30,6 +31,8 @@ __all__ = [
     "SequenceInfo",
     "SequenceWriter",
     "TimedFrame",
+    "VideoIndex",
+    "index_video",
     "open_configured",
     "open_sequence",
     "open_writer",
@@ -37,6 +40,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "VideoIndex": "seqimg.sequences.index",
+    "index_video": "seqimg.sequences.index",
     "open_configured": "seqimg.sequences.open",
     "open_sequence": "seqimg.sequences.open",
     "SavedSequence": "seqimg.sequences.publishing",

@@ -50,8 +50,12 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
 _LENIENT_TAGS = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
-def video_stream(container: av.container.InputContainer, path: Path) -> av.video.stream.VideoStream:
-    """Return the first stream of moving pictures, set to decode with all cores.
+def video_stream(
+    container: av.container.InputContainer, path: Path, *, threads: int = 0
+) -> av.video.stream.VideoStream:
+    """Return the first stream of moving pictures, set to decode with so many threads, 0 for all cores.
+
+    Several threads decode several frames ahead: what is quick for all frames is slow for a few.
 
     Raises:
         SequenceError: There is none, or its frames are over the limits.
@@ -66,6 +70,7 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.video
         raise SequenceError(f"cannot read {path}", why="no decoder knows its codec")
     check_size(path, stream.codec_context.height, stream.codec_context.width, 3)
     stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = threads
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     return stream
 

@@ -10,6 +10,9 @@ import av.video.frame
 import av.video.stream
 
 from seqimg.sequences.ledger import Ledger
+from seqimg.sequences.packets import packet_decoder
+from seqimg.sequences.pulse import pulse
+from seqimg.sequences.tail import Tail
 
 __all__ = ["Decoded", "decode"]
 
@@ -37,17 +40,18 @@ def decode(container: av.container.InputContainer, stream: av.video.stream.Video
     After damage the next frame is the next one that needs none before it: what the decoder patches up
     is dropped, and so is what it builds on that. Damage that the decoder does not notice stays unseen.
     """
-    ledger, tail = Ledger(container, stream), _Tail(container, stream)
-    source = container.demux(stream)
+    ledger, tail = Ledger(container, stream), Tail(container, stream)
+    source, decode_packet = container.demux(stream), packet_decoder(stream)
     while True:
         packet = None
+        pulse()
         try:
             packet = next(source, None)
             if packet is None:
                 break
             ledger.expect(packet)
             tail.note(packet)
-            frames = packet.decode()
+            frames = decode_packet(packet)
         except av.error.FFmpegError as error:
             ledger.fail(packet)
             yield Decoded(reason=error.strerror or str(error))
@@ -66,47 +70,3 @@ def decode(container: av.container.InputContainer, stream: av.video.stream.Video
     yield Decoded(lost=lost)
     if tail.missing:
         yield Decoded(reason=tail.missing, ends=True)
-
-
-class _Tail:
-    """Whether the stream is shorter than its container claims.
-
-    Attributes:
-        missing: By how much, once all packets are in; None if it is whole.
-    """
-
-    def __init__(self, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> None:
-        self._container, self._stream = container, stream
-        self._step = 1.5 / float(stream.average_rate) if stream.average_rate else 0.0
-        self._packets, self._end = 0, 0.0
-        self._shown: float | None = None
-        self.missing: str | None = None
-
-    def note(self, packet: av.Packet) -> None:
-        """Count a packet; the empty one that ends the stream settles the matter."""
-        if packet.size:
-            self._packets += 1
-            if packet.pts is not None:
-                self._end = max(self._end, float(packet.pts * packet.time_base))
-        else:
-            self.missing = self._compare()
-
-    def is_beyond(self, frame: av.video.frame.VideoFrame) -> bool:
-        """Tell whether a frame stands behind one that the file no longer holds."""
-        time, before = frame.time, self._shown
-        self._shown = time
-        gap = 0.0 if time is None or before is None else time - before
-        return self.missing is not None and gap > self._step > 0
-
-    def _compare(self) -> str | None:
-        name, stream = self._container.format.name, self._stream
-        # An MP4's edit list may hide frames it counts, but not those in its index.
-        stated = len(stream.index_entries) if name.startswith("mov") else stream.frames
-        if self._packets < stated:
-            return f"the file ends after {self._packets} of {stated} frames"
-        # Matroska states no count, but how long its longest stream is.
-        if name.startswith("matroska") and len(self._container.streams) == 1 and self._step:
-            seconds = (self._container.duration or 0) / 1e6 - self._end - self._step
-            if seconds > 0.001:
-                return f"the file ends {seconds:.2g} s early"
-        return None

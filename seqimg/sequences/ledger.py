@@ -5,12 +5,11 @@ import av.container
 import av.video.frame
 import av.video.stream
 
+from seqimg.sequences.packets import is_hidden, is_whole, trusts_packets
+
 __all__ = ["Ledger"]
 
 _MAX_WAITING = 4096
-# Here each packet is one picture that is shown. Elsewhere a packet may be a field or show nothing.
-_WHOLE_CONTAINERS = ("mov", "matroska")
-_WHOLE_CODECS = ("h264", "hevc", "vp9", "av1", "libdav1d")
 
 
 class Ledger:
@@ -26,9 +25,10 @@ class Ledger:
     """
 
     def __init__(self, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> None:
-        self._whole = (
-            container.format.name.startswith(_WHOLE_CONTAINERS) and stream.codec_context.name in _WHOLE_CODECS
-        )
+        self._codec = stream.codec_context.name
+        self._whole = is_whole(container, stream)
+        # Some decoders do not say what is a keyframe.
+        self._keys: set[int] | None = set() if trusts_packets(stream) else None
         # Files that state no order of showing have time stamps in decoding order, which proves nothing.
         self._ordered = not stream.codec_context.has_b_frames
         self._waiting: set[int] = set()
@@ -40,7 +40,7 @@ class Ledger:
 
     def expect(self, packet: av.Packet) -> None:
         """Take in a packet, before it is decoded."""
-        if packet.pts is None or not packet.size or packet.is_discard:
+        if packet.pts is None or not packet.size or packet.is_discard or is_hidden(packet, self._codec):
             return
         self._ordered |= packet.pts != packet.dts
         if len(self._waiting) >= _MAX_WAITING:
@@ -48,6 +48,8 @@ class Ledger:
             for times in (self._waiting, self._corrupt, self._suspect, self._doubtful):
                 times.clear()
         self._waiting.add(packet.pts)
+        if self._keys is not None and packet.is_keyframe:
+            self._keys.add(packet.pts)
         if packet.is_corrupt:
             self._corrupt.add(packet.pts)
 
@@ -61,6 +63,8 @@ class Ledger:
     def fault(self, frame: av.video.frame.VideoFrame) -> str | None:
         """Say what is newly wrong at this frame, if anything."""
         reason = None
+        # The two fields of an interlaced picture may be two packets.
+        self._whole &= not (frame.interlaced_frame and self._codec == "h264")
         if frame.is_corrupt or frame.pts in self._corrupt:
             reason = "part of the frame is missing"
             self._suspect |= self._waiting
@@ -75,7 +79,8 @@ class Ledger:
         """Tell whether a frame is whole and builds on none that is not; count it as lost otherwise."""
         if frame.is_corrupt or frame.pts in self._corrupt:
             return False
-        if frame.key_frame and frame.pts not in self._doubtful:
+        is_key = frame.key_frame if self._keys is None else frame.pts in self._keys
+        if is_key and frame.pts not in self._doubtful:
             self._astray = False
         if self._astray:
             self._suspect.add(frame.pts)
@@ -93,6 +98,8 @@ class Ledger:
         self._waiting = {time for time in self._waiting if pts is not None and time > pts}
         for times in (self._corrupt, self._suspect, self._doubtful):
             times &= self._waiting
+        if self._keys is not None:
+            self._keys &= self._waiting
         self._lost, self._begun = 0, True
         return lost
 

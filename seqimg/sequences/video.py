@@ -1,6 +1,10 @@
 """Reading video files, animated GIF among them, with PyAV."""
 
+import sys
 from collections.abc import Generator
+from collections.abc import Sequence as Several
+from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +14,6 @@ import av.error
 import av.video.frame
 import av.video.reformatter
 import av.video.stream
-import numpy as np
 
 from seqimg.sequences.base import (
     ASSUMED_FPS,
@@ -22,19 +25,32 @@ from seqimg.sequences.base import (
     TimedFrame,
 )
 from seqimg.sequences.container import cut_short, frame_rate, open_container, video_stream
+from seqimg.sequences.conversion import Conversion, pixel_aspect, plan_conversion
 from seqimg.sequences.decoding import decode
+from seqimg.sequences.index import VideoIndex, cached_index, index_video
+from seqimg.sequences.index_cache import FileState
+from seqimg.sequences.jumping import AstrayError, jump, thread_count
 from seqimg.sequences.limits import check_size, value_range_of
-from seqimg.sequences.pixeltypes import Pixels
+from seqimg.sequences.packets import is_whole, states_alpha
 
 __all__ = ["VideoSequence"]
 
+# Reading so many bytes of packets costs about as much as decoding one frame.
+_BYTES_A_FRAME = 2**21
+# Files that go astray that often are read from the start at once.
+_MAX_ASTRAY = 4
+
 
 class VideoSequence(Sequence):
-    """A video file, forward only.
+    """A video file.
 
-    Frames come out as 8-bit RGB, grey if the file's pixels are grey, 16-bit if they are 16-bit grey or
-    16-bit RGB. Colours follow the file's tags for matrix and range; where it has none, BT.601 and
-    limited range are taken, as FFmpeg does. Rotation stated in the file is applied.
+    Frames come out as 8-bit RGB, or as 16-bit RGB where the file has more than 8 bits; grey if the
+    file's pixels are grey, with a channel of transparency if the file has one. Black and white are the
+    ends of the dtype. Colours follow the file's tags for matrix and range; where it has none, BT.601
+    and limited range are taken, as FFmpeg does. Rotation stated in the file is applied.
+
+    `frames` jumps to keyframes where the file's packets tell which frame is which, and decodes from the
+    start where they do not; either way a frame is that of a pass from the start.
 
     Args:
         path: A local file.
@@ -48,8 +64,12 @@ class VideoSequence(Sequence):
     def __init__(self, path: Path, *, on_error: OnError = "error") -> None:
         self._path = path
         self._on_error = on_error
+        # Where all ends at the first damage, only a pass from the start tells whether a frame lies before it.
+        self._may_jump = on_error != "truncate"
+        self._astray = 0
+        self._index: VideoIndex | None = None
         with open_container(path) as container:
-            stream = video_stream(container, path)
+            stream = video_stream(container, path, threads=1)  # the quickest for one frame
             short = cut_short(container, stream, path)
             if short and on_error == "error":
                 raise SequenceError(
@@ -58,13 +78,13 @@ class VideoSequence(Sequence):
                     hint="--on-error truncate, to use the frames that are there",
                 )
             first = self._first_frame(container, stream)
-            self._format, depth_note = _pixel_format(first)
-            self._turns, turn_note = _turns(first)
-            notes = [depth_note, turn_note, _shape_note(stream), "cut short" if short else None]
-            others = len(container.streams.video) - 1
-            notes.append(f"{others} other video stream{'s' * (others > 1)} left out" if others else None)
-            super().__init__(_info(path, container, stream, first, self._format, self._turns, short, notes))
+            self._may_jump &= is_whole(container, stream) and not short and not first.interlaced_frame
+            self._convert = plan_conversion(first)
+            super().__init__(_info(path, container, stream, first, self._convert, short))
         self._first_shape = (first.height, first.width)
+        self._first_pts, self._first_time = first.pts, first.time
+        if self._may_jump:
+            self._take(cached_index(path))
 
     def _first_frame(
         self, container: av.container.InputContainer, stream: av.video.stream.VideoStream
@@ -74,16 +94,26 @@ class VideoSequence(Sequence):
             if step.frame is not None:
                 return step.frame
             if step.reason is not None:
+                self._may_jump = False
                 why = f"its first frame is damaged: {step.reason}"
                 if self._on_error != "skip":
                     break
         raise SequenceError(f"cannot read {self._path}", why=why)
 
     def _read(self) -> Generator[TimedFrame, None, None]:
+        return self._pass(None)
+
+    def _from(self, start: int) -> Generator[TimedFrame, None, None]:
+        # The number of frames that a file states may be wrong.
+        yield from self._pick(range(start, sys.maxsize))
+
+    def _pass(self, wanted: Several[int] | None) -> Generator[TimedFrame, None, None]:
+        """Decode from the start, and convert what is wanted, which rises; None for all."""
         # One converter for all frames: PyAV 18 would keep megabytes of swscale state for each.
-        convert = av.video.reformatter.VideoReformatter()
-        place, reason, start = 0, "", None
-        rate = self.info.fps or ASSUMED_FPS
+        reformatter = av.video.reformatter.VideoReformatter()
+        place, reason = 0, ""
+        last = wanted[-1] if wanted is not None else None
+        chosen = wanted if wanted is None or isinstance(wanted, range) else set(wanted)
         with open_container(self._path) as container:
             for step in decode(container, video_stream(container, self._path)):
                 if step.reason is not None:
@@ -92,13 +122,59 @@ class VideoSequence(Sequence):
                         return
                     continue
                 if step.lost:
-                    self.damage.append(Damage(place, step.lost, reason))
+                    self._note(Damage(place, step.lost, reason))
                     place += step.lost
                 if step.frame is not None:
-                    seconds = float(place / rate) if step.frame.time is None else step.frame.time
-                    start = seconds if start is None else start
-                    yield TimedFrame(place, seconds - start, self._pixels(convert, step.frame, place))
+                    if chosen is None or place in chosen:
+                        yield self._timed(reformatter, step.frame, place)
                     place += 1
+                if last is not None and place > last:
+                    return
+
+    def _pick(self, indices: Several[int]) -> Generator[TimedFrame, None, None]:
+        done = 0
+        if not indices:
+            return
+        try:
+            with closing(self._jumps(indices)) as frames:
+                for frame in frames:
+                    done += 1
+                    yield frame
+        except AstrayError:
+            self._astray += 1
+            with closing(self._pass(indices[done:])) as frames:
+                yield from frames
+
+    def _jumps(self, indices: Several[int]) -> Generator[TimedFrame, None, None]:
+        index = self._index_for(indices[-1] + 1 - len(indices))
+        if index is None:
+            yield from self._pass(indices)
+            return
+        reformatter = av.video.reformatter.VideoReformatter()
+        with open_container(self._path) as container:
+            stream = video_stream(container, self._path, threads=thread_count(index, indices))
+            for place, picture in jump(container, stream, index, indices):
+                yield self._timed(reformatter, picture, place)
+
+    def _index_for(self, unwanted: int) -> VideoIndex | None:
+        """Return the index if it is at hand, or worth being made to pass over so many frames."""
+        if not self._may_jump or self._astray >= _MAX_ASTRAY:
+            return None
+        state = FileState.of(self._path) if self._index is None else None
+        if state is not None and state.size <= unwanted * _BYTES_A_FRAME:
+            self._take(index_video(self._path))
+        return self._index
+
+    def _take(self, index: VideoIndex | None) -> None:
+        """Use an index: what it says of the frames is surer than what the file states."""
+        if index is None:
+            return
+        self._index = None if self._first_pts is None else index.beginning_at(self._first_pts)
+        self._may_jump = self._index is not None
+        stated, found = self.info.frame_count, self._index and self._index.frame_count
+        if found and found != stated:
+            note = () if stated is None else (f"the file states {stated}",)
+            self.info = replace(self.info, frame_count=found, notes=self.info.notes + note)
 
     def _ends_at(self, place: int, reason: str, *, file_ends: bool) -> bool:
         """Follow the policy on damage: raise, or tell whether the pass ends here."""
@@ -109,13 +185,18 @@ class VideoSequence(Sequence):
                 hint="--on-error skip, or --on-error truncate to use the frames before",
             )
         if self._on_error == "truncate" or file_ends:
-            self.damage.append(Damage(place, None, reason))
+            self._note(Damage(place, None, reason))
             return True
         return False
 
-    def _pixels(
-        self, convert: av.video.reformatter.VideoReformatter, frame: av.video.frame.VideoFrame, place: int
-    ) -> Pixels:
+    def _note(self, damage: Damage) -> None:
+        # Frames asked for in falling order take several passes over the same damage.
+        if damage not in self.damage:
+            self.damage.append(damage)
+
+    def _timed(
+        self, reformatter: av.video.reformatter.VideoReformatter, frame: av.video.frame.VideoFrame, place: int
+    ) -> TimedFrame:
         height, width = self._first_shape
         if (frame.height, frame.width) != (height, width):
             raise SequenceError(
@@ -123,15 +204,15 @@ class VideoSequence(Sequence):
                 why=f"from {width} by {height} to {frame.width} by {frame.height}",
             )
         try:
-            plane = convert.reformat(frame, format=self._format).to_ndarray()
+            pixels = self._convert(reformatter, frame)
         except av.error.FFmpegError as error:
             raise SequenceError(
                 f"cannot convert frame {place} of {self._path}",
                 why=f"its pixels are {frame.format.name}: {error.strerror}",
             ) from error
-        pixels: Pixels = np.rot90(plane.reshape(height, width, -1), self._turns)
-        # The array is a view with padded rows into FFmpeg's memory, or the decoder's own frame.
-        return pixels.copy(order="C")
+        if frame.time is None or self._first_time is None:
+            return TimedFrame(place, float(place / (self.info.fps or ASSUMED_FPS)), pixels)
+        return TimedFrame(place, frame.time - self._first_time, pixels)
 
 
 def _info(
@@ -139,64 +220,45 @@ def _info(
     container: av.container.InputContainer,
     stream: av.video.stream.VideoStream,
     first: av.video.frame.VideoFrame,
-    pixel_format: str,
-    turns: int,
+    conversion: Conversion,
     short: bool,
-    notes: list[str | None],
 ) -> SequenceInfo:
-    height, width = (first.width, first.height) if turns % 2 else (first.height, first.width)
-    channels = 1 if pixel_format.startswith("gray") else 3
-    check_size(path, height, width, channels)
-    dtype = "uint16" if pixel_format in ("gray16le", "rgb48le") else "uint8"
-    is_gif = container.format.name == "gif"
+    is_turned = conversion.turns % 2
+    height, width = (first.width, first.height) if is_turned else (first.height, first.width)
+    check_size(path, height, width, conversion.channels)
     rate: Fraction | None = frame_rate(container, stream)
+    aspect = pixel_aspect(stream)
     return SequenceInfo(
         path=str(path),
-        format="gif" if is_gif else "video",
+        format="gif" if container.format.name == "gif" else "video",
         height=height,
         width=width,
-        channels=channels,
-        dtype=dtype,
-        value_range=value_range_of(dtype),
+        channels=conversion.channels,
+        dtype=conversion.dtype,
+        value_range=value_range_of(conversion.dtype),
         fps=rate,
         frame_count=stream.frames or None if not short else None,
         codec=stream.codec_context.name,
-        notes=tuple(note for note in notes if note),
+        rotation=90 * conversion.turns,
+        pixel_aspect=1 / aspect if is_turned else aspect,
+        pixel_format=conversion.source_format,
+        colour_range=conversion.colour_range,
+        notes=(*conversion.notes, *_notes(container, stream, conversion, aspect, short)),
     )
 
 
-def _pixel_format(frame: av.video.frame.VideoFrame) -> tuple[str, str | None]:
-    """Return what to convert to, and what is lost by it."""
-    source = frame.format
-    bits = max(component.bits for component in source.components)
-    notes = []
-    if source.name.startswith(("gray", "mono", "ya")):
-        target = "gray16le" if bits == 16 else "gray"
-    else:
-        target = "rgb48le" if bits == 16 and source.is_rgb else "rgb24"
-    if bits > 8 and target in ("gray", "rgb24"):
-        notes.append(f"{bits}-bit pixels ({source.name}) read as 8-bit")
-    if any(component.is_alpha for component in source.components) and not _is_opaque(frame):
-        notes.append("transparency dropped")
-    return target, ", ".join(notes) or None
-
-
-def _is_opaque(frame: av.video.frame.VideoFrame) -> bool:
-    # GIF frames always carry an alpha channel, most often unused.
-    return frame.format.name == "bgra" and bool((frame.to_ndarray()[..., 3] == 255).all())
-
-
-def _turns(frame: av.video.frame.VideoFrame) -> tuple[int, str | None]:
-    """Return the quarter turns counterclockwise that set the frame upright."""
-    degrees = frame.rotation
-    if degrees % 90:
-        return 0, f"rotation of {degrees}° not applied"
-    turns = degrees // 90 % 4
-    return turns, f"turned by {degrees % 360}°" if turns else None
-
-
-def _shape_note(stream: av.video.stream.VideoStream) -> str | None:
-    ratio = stream.sample_aspect_ratio
-    if not ratio or ratio == 1:
-        return None
-    return f"pixels are {ratio.numerator}:{ratio.denominator}, not square"
+def _notes(
+    container: av.container.InputContainer,
+    stream: av.video.stream.VideoStream,
+    conversion: Conversion,
+    aspect: Fraction,
+    short: bool,
+) -> list[str]:
+    others = len(container.streams.video) - 1
+    notes = {
+        "transparency dropped": states_alpha(stream) and conversion.channels in (1, 3),
+        f"pixels are {aspect.numerator}:{aspect.denominator}, not square": aspect != 1,
+        "cut short": short,
+        f"{others} other video stream{'s' * (others > 1)} left out": others > 0,
+    }
+    return [note for note, applies in notes.items() if applies]
