@@ -120,8 +120,10 @@ def _gradients(
 ) -> tuple[Tensor, Tensor]:
     outputs, padding = weight.shape[0], _same(weight.shape, dilation)
     wanted = [False, True, bias]
+    # Its values are not looked at, but another layout than that of the pictures would be brought into it.
+    shape = torch.empty_like(weight, memory_format=torch.channels_last)
     _, of_weight, of_bias = torch.ops.aten.convolution_backward(
-        gradient, pictures, weight, [outputs], [1, 1], padding, list(dilation), False, [0, 0], 1, wanted
+        gradient, pictures, shape, [outputs], [1, 1], padding, list(dilation), False, [0, 0], 1, wanted
     )
     return of_weight, of_bias
 

@@ -55,7 +55,7 @@ class Sums:
             ]
         self.d_gate_bias = None if op.gate_bias is None else torch.zeros_like(op.gate_bias)
         self.sums = {
-            name: torch.zeros_like(tensor, dtype=torch.promote_types(tensor.dtype, torch.float32))
+            name: _zeros_for(tensor)
             for name in ("weight_x", "weight_h", "bias_x", "extra")
             if weights and (tensor := getattr(op, name)) is not None
         }
@@ -75,7 +75,7 @@ class Sums:
             gradient = torch.cat(list(d_gates), dim=1).unflatten(0, (len(span), -1))
             total = self.d_gate_bias
             part = total[span.start : span.stop] if total.shape[0] > 1 else total
-            part += gradient.sum_to_size(part.shape)
+            part.add_(gradient.sum_to_size(part.shape))
 
     def add_weights(
         self,
@@ -104,22 +104,22 @@ class Sums:
                 recurrent = [c for c in recurrent if c.gradient is not gradient]
                 self._add_joined(together[0], x)
             elif self.op.weight_x is None:
-                self.sums["bias_x"][rows] += gradient.sum((0, 2, 3))
+                self.sums["bias_x"][rows].add_(gradient.sum((0, 2, 3)))
             else:
                 weight = self.op.weight_x[rows]
                 of_weight, of_bias = weight_and_bias_gradient(gradient, x, weight, self.form.dilation_x)
-                self.sums["weight_x"][rows] += of_weight
-                self.sums["bias_x"][rows] += of_bias
+                self.sums["weight_x"][rows].add_(of_weight)
+                self.sums["bias_x"][rows].add_(of_bias)
         for gradient, pictures, rows in recurrent:
             assert self.op.weight_h is not None
             part = weight_gradient(gradient, pictures, self.op.weight_h[rows], self.form.dilation_h)
-            self.sums["weight_h"][rows] += part
+            self.sums["weight_h"][rows].add_(part)
         if extra is not None:
-            self.sums["extra"] += extra
+            self.sums["extra"].add_(extra)
 
     def result(self, d_h0: Tensor) -> Gradients:
         """Return all gradients, in the dtype of what they belong to."""
-        sums = {name: total.to(d_h0.dtype) for name, total in self.sums.items()}
+        sums = {name: total.to(d_h0.dtype).contiguous() for name, total in self.sums.items()}
 
         def or_nothing(tensor: Tensor | None) -> Tensor:
             # An operator may not return the same tensor twice: each nothing is a new one.
@@ -144,6 +144,13 @@ class Sums:
         of_weight, of_bias = weight_and_bias_gradient(
             gradient, both, gradient.new_empty(shape), self.form.dilation_x
         )
-        self.sums["weight_x"][rows] += of_weight[:, : x.shape[1]]
-        self.sums["weight_h"][rows] += of_weight[:, x.shape[1] :]
-        self.sums["bias_x"][rows] += of_bias
+        self.sums["weight_x"][rows].add_(of_weight[:, : x.shape[1]])
+        self.sums["weight_h"][rows].add_(of_weight[:, x.shape[1] :])
+        self.sums["bias_x"][rows].add_(of_bias)
+
+
+def _zeros_for(tensor: Tensor) -> Tensor:
+    """Return zeros to sum up a gradient in, those of weights channels last, as they come."""
+    layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+    wide = torch.promote_types(tensor.dtype, torch.float32)
+    return torch.zeros_like(tensor, dtype=wide, memory_format=layout)

@@ -133,7 +133,7 @@ class _Backward(_Walk):
             self._back(span, d_state, dy)
         share = self.family.first_share()
         if share is not None:
-            d_state[:, : self.family.c] += share
+            d_state[:, : self.family.c].add_(share)
         return self.sums.result(self.family.pictures(d_state.to(self.op.h0.dtype)))
 
     def _back(self, span: range, d_state: Tensor, dy: Tensor | None) -> None:
