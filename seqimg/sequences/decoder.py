@@ -212,13 +212,16 @@ def end_decoders() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment, with its own paths of modules and little address space for the rest."""
+    """Return this process's environment with its own paths of modules, and memory handled as suits frames."""
     paths = [str(Path(entry).absolute()) for entry in sys.path]
     return {
+        # Freed frames are kept for the next ones: giving them back costs a third of the speed in page faults.
+        "MALLOC_TRIM_THRESHOLD_": str(2**27),
+        "MALLOC_MMAP_THRESHOLD_": str(2**25),
+        "MALLOC_ARENA_MAX": "4",
+        "OPENBLAS_NUM_THREADS": "1",
         **os.environ,
         "PYTHONPATH": os.pathsep.join(paths),
-        "OPENBLAS_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "4",
     }
 
 
