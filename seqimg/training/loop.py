@@ -10,13 +10,14 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 
 from seqimg.config import TaskConfig
 from seqimg.data import Batch, Clip, Datasets, Shuffled, collate
 from seqimg.errors import SeqimgError, UnavailableError
 from seqimg.task import Task
+from seqimg.training.average import running_average
 from seqimg.training.evaluation import metric_names, validate
 from seqimg.training.schedule import Plan, learning_rate_factor
 
@@ -108,7 +109,7 @@ class Trainer:
             network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.model, self.optimizer = self.accelerator.prepare(network, optimizer)
-        average = get_ema_multi_avg_fn(config.average)
+        average = running_average(config.average)
         self.averaged = AveragedModel(self._network(), multi_avg_fn=average) if config.average else None
         self.plan = Plan(config.steps, config.minutes * 60)
         self.result = Trained()
