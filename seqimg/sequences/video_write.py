@@ -23,6 +23,8 @@ _VP9 = {"crf": "24", "b": "0", "cpu-used": "4", "row-mt": "1"}
 # The first encoder that this FFmpeg has is taken.
 _ENCODERS = {"libx264": _H264, "libopenh264": {}, "libvpx-vp9": _VP9}
 _WEBM = {"libvpx-vp9": _VP9}
+# Where the coded picture itself states the shape of its pixels; the container's statement is out of reach.
+_SHAPED = ("libx264", "libopenh264")
 _WORST_CRF = {"libx264": 51, "libvpx-vp9": 63}
 _SUBSECOND = 90_000  # ticks a second, at least: the clock of broadcast video
 # Times this near to the constant rate are on it: Matroska rounds to milliseconds.
@@ -68,6 +70,9 @@ class VideoWriter(SequenceWriter):
         notes = check_channels(info, "video")
         if self._pictures.is_padded:
             notes.append("padded to even size")
+        aspect = info.pixel_aspect
+        if aspect != 1 and self.codec not in _SHAPED:
+            notes.append(f"pixels of {aspect.numerator}:{aspect.denominator} are shown as squares")
         if info.fps is None:
             notes.append(f"no rate given, {ASSUMED_FPS} fps")
         self._rate = Fraction(info.fps or ASSUMED_FPS)
