@@ -192,7 +192,8 @@ class _Packets:
 
     def final_doubt(self, has_b_frames: bool) -> str | None:
         """Say what speaks against them, now that all are there."""
-        if has_b_frames and not self._is_ordered:
+        # Without an order only what follows the first keyframe can be checked.
+        if has_b_frames and not self._is_ordered and len(self.keys) > 1:
             return "it does not state in which order its frames are shown"
         if not self.pts:
             return "it holds no frames"
