@@ -40,6 +40,12 @@ FORMATS: tuple[FormatSpec, ...] = (
         writer="seqimg.sequences.frames_write:PngFolderWriter",
     ),
     FormatSpec(
+        name="list",
+        summary="Text file that names one picture a line.",
+        suffixes=(".txt", ".lst"),
+        reader="seqimg.sequences.frames:FrameList",
+    ),
+    FormatSpec(
         name="npy",
         summary="NumPy stack of frames.",
         suffixes=(".npy",),

@@ -1,15 +1,16 @@
-"""Folders of numbered pictures."""
+"""Pictures that make a sequence: folders, name patterns and lists of them."""
 
-from collections import Counter
-from collections.abc import Generator
-from dataclasses import dataclass
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Generator, Iterable
+from collections.abc import Sequence as Several
 from fractions import Fraction
 from pathlib import Path
 
 from seqimg.sequences.base import (
     ASSUMED_FPS,
-    IMAGE_SUFFIXES,
     Damage,
+    Fit,
     Gaps,
     OnError,
     Sequence,
@@ -17,38 +18,160 @@ from seqimg.sequences.base import (
     SequenceInfo,
     TimedFrame,
 )
-from seqimg.sequences.images import describe, read_picture
-from seqimg.sequences.limits import check_value_range, value_range_of
-from seqimg.sequences.numbering import Numbering, natural_key, number, words
-from seqimg.sequences.picture import Picture
+from seqimg.sequences.fitting import Fitter
+from seqimg.sequences.headers import Headers, with_way_out
+from seqimg.sequences.images import read_picture
+from seqimg.sequences.limits import check_fill_value, check_value_range, value_range_of
+from seqimg.sequences.listing import Listing, list_file, list_folder, list_pattern
+from seqimg.sequences.numbering import Numbering
 from seqimg.sequences.pixeltypes import Pixels
-from seqimg.sequences.pulse import pulse
-from seqimg.sequences.ranges import found_range
+from seqimg.sequences.ranges import found_range, missing_note
 
-__all__ = ["FrameFolder"]
+__all__ = ["FrameFolder", "FrameList"]
 
 _MAX_HELD = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    name: str
-    place: int
-    damage: str | None = None
+class _Frames(Sequence):
+    """Pictures of one kind, in the order of a listing."""
+
+    def __init__(
+        self,
+        listing: Listing,
+        *,
+        format_name: str,
+        on_error: OnError,
+        gaps: Gaps,
+        value_range: tuple[float, float] | None,
+        fill_value: float | None,
+        fit: Fit,
+    ) -> None:
+        self._on_error, self._gaps = on_error, gaps
+        self._root, self._names = listing.root, listing.names
+        numbering = listing.numbering
+        if numbering is not None and numbering.missing_count:
+            _check_gaps(listing.source, numbering, gaps)
+        self._places: Several[int] = (
+            array("q", numbering.places)
+            if numbering is not None and numbering.missing_count
+            else range(len(listing.names))
+        )
+        headers = Headers.read(listing, on_error=on_error, fit=fit)
+        self._headers = headers
+        first = headers.first
+        # A pass ends with the last picture that a damaged header lets through.
+        self._end = headers.end if headers.end is not None else len(self._names)
+        good = self._end - len(headers.damage)
+        missing = first.fill_value if fill_value is None else check_fill_value(fill_value, first.dtype)
+        declared = value_range and check_value_range(value_range)
+        held = self._places[headers.last] + 1
+        super().__init__(
+            SequenceInfo(
+                path=str(listing.source),
+                format=format_name,
+                height=first.height,
+                width=first.width,
+                channels=first.channels,
+                dtype=first.dtype,
+                value_range=declared or value_range_of(first.dtype),
+                fill_value=missing,
+                frame_count=held if gaps == "hold" else good,
+                notes=(
+                    *_number_notes(numbering, gaps),
+                    *headers.notes,
+                    *missing_note(missing),
+                    *listing.notes,
+                ),
+            )
+        )
+        self._fitter = Fitter(self.info, fit)
+        if declared is None and first.dtype.startswith("float"):
+            self.info = found_range(self)
+
+    def _read(self) -> Generator[TimedFrame, None, None]:
+        return self._from(0)
+
+    def _from(self, start: int) -> Generator[TimedFrame, None, None]:
+        if self._gaps == "hold":
+            return self._run(range(start, self._places[-1] + 1))
+        # Numbers may lie far apart: only those that are there are walked over.
+        return self._run(
+            self._places[at] for at in range(bisect_left(self._places, start), len(self._places))
+        )
+
+    def _pick(self, indices: Several[int]) -> Generator[TimedFrame, None, None]:
+        return self._run(indices)
+
+    def _run(self, wanted: Iterable[int]) -> Generator[TimedFrame, None, None]:
+        """Yield the frames at rising places, as far as there are any."""
+        held: tuple[int, Pixels | None] = (-1, None)
+        for place in wanted:
+            at = bisect_right(self._places, place) - 1
+            if at < 0 or place > self._places[-1]:
+                continue
+            if at >= self._end:
+                self._note(self._end, self._headers.damage[self._end])
+                return
+            if self._places[at] == place:
+                pixels, damage = self._load(at)
+                if damage is not None:
+                    self._note(at, damage)
+                    if self._on_error == "truncate":
+                        return
+                    continue
+                assert pixels is not None, "a picture or damage"
+                held = (at, pixels.copy() if self._gaps == "hold" else None)
+                yield _timed(place, pixels)
+            elif self._gaps == "hold":
+                if held[0] != at or held[1] is None:
+                    held = (at, self._last_before(at))
+                if held[1] is not None:
+                    yield _timed(place, held[1].copy())
+
+    def _last_before(self, at: int) -> Pixels | None:
+        """Return the last picture up to a file that can be read."""
+        while at >= 0:
+            pixels, _ = self._load(at)
+            if pixels is not None:
+                return pixels
+            at -= 1
+        return None
+
+    def _load(self, at: int) -> tuple[Pixels | None, str | None]:
+        """Return a file's pixels, or why there are none."""
+        name = self._names[at]
+        if at in self._headers.damage:
+            return None, self._headers.damage[at]
+        try:
+            pixels = read_picture(self._root / name)
+        except SequenceError as error:
+            if self._on_error == "error":
+                raise with_way_out(error) from error
+            return None, error.why or error.message
+        pixels = self._fitter(pixels)
+        if (*pixels.shape, str(pixels.dtype)) != self._headers.first.kind:
+            raise SequenceError(f"{self._root / name} changed while the folder was being read")
+        return pixels, None
+
+    def _note(self, at: int, damage: str) -> None:
+        ends = self._on_error == "truncate"
+        self.damage.append(Damage(self._places[at], None if ends else 1, f"{self._names[at]}: {damage}"))
 
 
-class FrameFolder(Sequence):
-    """A folder of pictures of one size and kind, in natural order of their names.
+class FrameFolder(_Frames):
+    """A folder of pictures of one size and kind, in natural order of their names, or those a pattern names.
 
     Headers are checked when the folder is opened, pixels when they are read. Hidden files and files
-    that are no pictures are left alone.
+    that are no pictures are left alone. Links that lead out of the folder are refused.
 
     Args:
-        path: The folder.
+        path: The folder; or `frame_%04d.png`, or `shots/*.png`.
         on_error: What to do about damaged pictures.
         gaps: What to do about missing numbers.
         value_range: The values that mean black and white; by default all of an integer's range,
             [0, 1] for floats that stay inside it, and otherwise their least and greatest value.
+        fill_value: A value that stands for a missing one; by default the one a GeoTIFF states.
+        fit: What to do about pictures of other sizes than the first.
 
     Raises:
         SequenceError: There are no pictures, numbers are missing, or a picture is damaged or differs
@@ -62,138 +185,57 @@ class FrameFolder(Sequence):
         on_error: OnError = "error",
         gaps: Gaps = "error",
         value_range: tuple[float, float] | None = None,
+        fill_value: float | None = None,
+        fit: Fit = "error",
     ) -> None:
-        self._path, self._on_error, self._gaps = path, on_error, gaps
-        names, others = _list(path)
-        numbering = _numbered(path, names)
-        if numbering is not None and numbering.missing_count:
-            _check_gaps(path, numbering, gaps)
-        self._files, self._picture, notes = self._headers(names, numbering)
-        first, declared = self._picture, value_range and check_value_range(value_range)
-        good = [file for file in self._files if file.damage is None]
+        is_folder = path.is_dir()
         super().__init__(
-            SequenceInfo(
-                path=str(path),
-                format="frames",
-                height=first.height,
-                width=first.width,
-                channels=first.channels,
-                dtype=first.dtype,
-                value_range=declared or value_range_of(first.dtype),
-                frame_count=good[-1].place + 1 if gaps == "hold" else len(good),
-                notes=(*_number_notes(numbering, gaps), *notes, *_other_notes(others)),
-            )
+            list_folder(path) if is_folder else list_pattern(path),
+            format_name="frames" if is_folder else "pattern",
+            on_error=on_error,
+            gaps=gaps,
+            value_range=value_range,
+            fill_value=fill_value,
+            fit=fit,
         )
-        if declared is None and first.dtype.startswith("float"):
-            self.info = found_range(self)
-
-    def _headers(
-        self, names: list[str], numbering: Numbering | None
-    ) -> tuple[list[_File], Picture, list[str]]:
-        """Describe every picture: the files to read, what all have in common, and notes."""
-        places = numbering.places if numbering is not None else range(len(names))
-        files: list[_File] = []
-        notes: list[str] = []
-        first: Picture | None = None
-        for name, place in zip(names, places, strict=True):
-            pulse()
-            try:
-                picture = describe(self._path / name)
-            except SequenceError as error:
-                if self._on_error == "error":
-                    raise _with_way_out(error) from error
-                files.append(_File(name, place, error.why or error.message))
-                if self._on_error == "truncate":
-                    break
-                continue
-            first = first or picture
-            if picture.kind != first.kind:
-                raise SequenceError(
-                    f"{self._path / name} differs from the frames before it",
-                    why=f"it is {picture}; they are {first}",
-                )
-            if picture.note and picture.note not in notes:
-                notes.append(picture.note)
-            files.append(_File(name, place))
-        if first is None:
-            raise SequenceError(f"cannot read {self._path}", why=f"{files[0].name}: {files[0].damage}")
-        return files, first, notes
-
-    def _read(self) -> Generator[TimedFrame, None, None]:
-        held: Pixels | None = None
-        next_place = 0
-        for file in self._files:
-            if held is not None:
-                for place in range(next_place, file.place):
-                    yield _timed(place, held.copy())
-            next_place = file.place + 1
-            pixels, damage = self._load(file)
-            if pixels is None:
-                ends = self._on_error == "truncate"
-                self.damage.append(Damage(file.place, None if ends else 1, f"{file.name}: {damage}"))
-                if ends:
-                    return
-                continue
-            if self._gaps == "hold":
-                held = pixels.copy()
-            yield _timed(file.place, pixels)
-
-    def _load(self, file: _File) -> tuple[Pixels | None, str | None]:
-        """Return a file's pixels, or why there are none."""
-        if file.damage is not None:
-            return None, file.damage
-        try:
-            pixels = read_picture(self._path / file.name)
-        except SequenceError as error:
-            if self._on_error == "error":
-                raise _with_way_out(error) from error
-            return None, error.why or error.message
-        if (*pixels.shape, str(pixels.dtype)) != self._picture.kind:
-            raise SequenceError(f"{self._path / file.name} changed while the folder was being read")
-        return pixels, None
 
 
-def _with_way_out(error: SequenceError) -> SequenceError:
-    return SequenceError(
-        error.message, why=error.why, hint=error.hint or "--on-error skip, to leave such pictures out"
-    )
+class FrameList(_Frames):
+    """Pictures that a text file names, one a line, in its order; blank lines and `#` lines are skipped.
+
+    Args:
+        path: The file; the paths in it are relative to its folder.
+        on_error: What to do about damaged pictures.
+        value_range: The values that mean black and white, as for folders.
+        fill_value: A value that stands for a missing one.
+        fit: What to do about pictures of other sizes than the first.
+
+    Raises:
+        SequenceError: The file names no pictures, or a picture is damaged or differs from those before it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        on_error: OnError = "error",
+        value_range: tuple[float, float] | None = None,
+        fill_value: float | None = None,
+        fit: Fit = "error",
+    ) -> None:
+        super().__init__(
+            list_file(path),
+            format_name="list",
+            on_error=on_error,
+            gaps="error",
+            value_range=value_range,
+            fill_value=fill_value,
+            fit=fit,
+        )
 
 
 def _timed(place: int, pixels: Pixels) -> TimedFrame:
     return TimedFrame(place, float(Fraction(place) / ASSUMED_FPS), pixels)
-
-
-def _list(path: Path) -> tuple[list[str], list[str]]:
-    """Return the names of the pictures in natural order, and the names of all else."""
-    pictures: list[str] = []
-    others: list[str] = []
-    try:
-        for item in path.iterdir():
-            is_picture = item.suffix.lower() in IMAGE_SUFFIXES and not item.name.startswith(".")
-            (pictures if is_picture and item.is_file() else others).append(item.name)
-    except OSError as error:
-        raise SequenceError(f"cannot read {path}", why=error.strerror) from error
-    if not pictures:
-        kinds = Counter((path / name).suffix.lower() or "without suffix" for name in others)
-        found = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
-        raise SequenceError(
-            f"{path} holds no pictures",
-            why=f"it has {found}" if found else "it is empty",
-            hint=f"a folder with {', '.join(IMAGE_SUFFIXES)} files",
-        )
-    return sorted(pictures, key=natural_key), sorted(others)
-
-
-def _numbered(path: Path, names: list[str]) -> Numbering | None:
-    stems = [Path(name).stem for name in names]
-    seen: dict[tuple[str | int, ...], str] = {}
-    for name, stem in zip(names, stems, strict=True):
-        twin = seen.setdefault(words(stem), name)
-        if twin != name:
-            raise SequenceError(
-                f"{path} holds one frame twice", why=f"{twin} and {name}", hint="remove one of them"
-            )
-    return number(stems)
 
 
 def _check_gaps(path: Path, numbering: Numbering, gaps: Gaps) -> None:
@@ -220,10 +262,3 @@ def _number_notes(numbering: Numbering | None, gaps: Gaps) -> list[str]:
         done = "" if gaps == "skip" else ", each filled with the frame before"
         notes.append(f"{numbering.missing_count} missing ({numbering.missing_text()}){done}")
     return notes
-
-
-def _other_notes(others: list[str]) -> list[str]:
-    if not others:
-        return []
-    shown = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
-    return [f"{len(others)} other file{'s' * (len(others) > 1)} left alone ({shown})"]

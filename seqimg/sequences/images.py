@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,15 @@ from seqimg.sequences.limits import check_size
 from seqimg.sequences.picture import Picture
 from seqimg.sequences.pixeltypes import Pixels
 
-__all__ = ["describe", "read_picture", "write_png"]
+__all__ = [
+    "blamed_on",
+    "decode_image",
+    "describe",
+    "describe_image",
+    "opened_picture",
+    "read_picture",
+    "write_png",
+]
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -41,7 +50,7 @@ def describe(path: Path) -> Picture:
     Raises:
         SequenceError: It is empty, damaged, no picture, of a kind that cannot be read whole, or too large.
     """
-    with _blamed_on(path):
+    with blamed_on(path):
         picture = _describe_deep(path) or _describe_by_mode(path)
         check_size(path, picture.height, picture.width, picture.channels)
     return picture
@@ -54,7 +63,7 @@ def read_picture(path: Path) -> Pixels:
         SequenceError: It cannot be read.
     """
     picture = describe(path)
-    with _blamed_on(path):
+    with blamed_on(path):
         if picture.decoder == "png":
             from seqimg.sequences.deep_png import read_deep_png
 
@@ -81,7 +90,8 @@ def write_png(path: Path, pixels: Pixels) -> None:
 
 
 @contextmanager
-def _blamed_on(path: Path) -> Iterator[None]:
+def blamed_on(path: Path) -> Iterator[None]:
+    """Turn whatever a decoder raises into a SequenceError that names the file."""
     try:
         yield
     except SequenceError:
@@ -105,12 +115,14 @@ def _describe_deep(path: Path) -> Picture | None:
     if head.startswith(_TIFF):
         from seqimg.sequences.tiff import describe_tiff
 
-        return describe_tiff(path)
+        picture, fill_value = describe_tiff(path)
+        return replace(picture or _describe_by_mode(path), fill_value=fill_value)
     return None
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def opened_picture(path: Path) -> Iterator[Image.Image]:
+    """Open a picture of a kind that is read with Pillow; close it again."""
     with warnings.catch_warnings():
         # They are about odd tags, and Pillow's own limit on size; `check_size` is the one that decides.
         warnings.simplefilter("ignore")
@@ -119,27 +131,41 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 
 def _describe_by_mode(path: Path) -> Picture:
-    with _opened(path) as image:
+    with opened_picture(path) as image:
         pictures = getattr(image, "n_frames", 1)
         if pictures > 1 and image.format != "MPO":  # the others of an MPO are previews
             raise SequenceError(
                 f"{path} holds {pictures} pictures", why="a frame folder has one picture in each file"
             )
-        if image.mode not in _MODES:
-            raise SequenceError(f"cannot read {path}", why=f"its pixels are of the kind {image.mode!r}")
-        _, channels, dtype, note = _mode(image)
-        orientation = _orientation(image)
-        size = (image.width, image.height) if orientation >= _TRANSPOSED else (image.height, image.width)
+        return describe_image(path, image)
+
+
+def describe_image(path: Path, image: Image.Image) -> Picture:
+    """Return what a picture that Pillow has opened is.
+
+    Raises:
+        SequenceError: Its pixels are of a kind that is not read.
+    """
+    if image.mode not in _MODES:
+        raise SequenceError(f"cannot read {path}", why=f"its pixels are of the kind {image.mode!r}")
+    _, channels, dtype, note = _mode(image)
+    orientation = _orientation(image)
+    size = (image.width, image.height) if orientation >= _TRANSPOSED else (image.height, image.width)
     return Picture(
         *size, channels, dtype, note=note if orientation == 1 else "set upright by their EXIF data"
     )
 
 
+def decode_image(image: Image.Image) -> Pixels:
+    """Decode a picture that Pillow has opened to `[H, W]` or `[H, W, C]`."""
+    upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
+    mode = _mode(upright)[0]
+    return np.array(upright.convert(mode) if mode else upright)
+
+
 def _read_by_mode(path: Path) -> Pixels:
-    with _opened(path) as image:
-        upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
-        mode = _mode(upright)[0]
-        return np.array(upright.convert(mode) if mode else upright)
+    with opened_picture(path) as image:
+        return decode_image(image)
 
 
 def _mode(image: Image.Image) -> tuple[str | None, int, str, str | None]:

@@ -44,7 +44,8 @@ class SequenceInfo:
 
     Attributes:
         path: Where it is.
-        format: What it is: `"video"`, `"gif"`, `"frames"`, `"array"`, or a name of a plugin's own.
+        format: What it is: `"video"`, `"gif"`, `"frames"`, `"pattern"`, `"list"`, `"array"`, `"tiff"`, `"webp"`,
+            `"apng"`, `"hdf5"`, `"zarr"`, or a name of a plugin's own.
         height: Frame height in pixels, after rotation.
         width: Frame width in pixels, after rotation.
         channels: Number of channels, the last axis of a frame.

@@ -1,16 +1,72 @@
-"""Limits on what is read, checked before anything is allocated, and ranges of values."""
+"""Limits on what is read, checked before anything is allocated, and ranges of values.
+
+| limit | at most | why |
+|---|---|---|
+| `MAX_PIXELS` | 2²⁸ in a frame | 16384 by 16384 |
+| `MAX_CHANNELS` | 1,024 | |
+| `MAX_VALUES` | 2³⁰ in a frame | height times width times channels |
+| `MAX_FPS` | 1,000 | |
+| `MAX_FRAMES` | 10 million pictures in a folder, pages in a TIFF, frames in an animation | |
+| `MAX_FILES` | 20 million entries looked at in a folder | |
+| `MAX_HEADER` | 16 MiB in one header, profile, tag or text, unpacked | bombs in metadata |
+| `MAX_RATIO` | 1,100 times the packed size | more than deflate can honestly do |
+| `MAX_CHUNK` | 2³⁰ bytes unpacked for a chunk of an HDF5 or Zarr array | |
+| `MAX_FETCH` | 16 GiB fetched from an address | |
+"""
 
 import math
 
 from seqimg.errors import UsageError
 from seqimg.sequences.base import SequenceError
 
-__all__ = ["MAX_FPS", "MAX_PIXELS", "check_size", "check_value_range", "value_range_of"]
+__all__ = [
+    "MAX_CHUNK",
+    "MAX_FETCH",
+    "MAX_FILES",
+    "MAX_FPS",
+    "MAX_FRAMES",
+    "MAX_HEADER",
+    "MAX_PIXELS",
+    "MAX_RATIO",
+    "check_fill_value",
+    "check_limit",
+    "check_size",
+    "check_value_range",
+    "value_range_of",
+]
 
 MAX_PIXELS = 2**28
 MAX_CHANNELS = 1024
 MAX_FPS = 1000
 MAX_VALUES = 2**30
+MAX_FRAMES = 10_000_000
+MAX_FILES = 20_000_000
+MAX_HEADER = 2**24
+MAX_RATIO = 1100
+MAX_CHUNK = 2**30
+MAX_FETCH = 2**34
+
+
+def check_limit(path: object, what: str, value: int, limit: int) -> None:
+    """Refuse what is over a limit.
+
+    Args:
+        path: The file, for the message.
+        what: What is counted, in the plural.
+        value: How many there are.
+        limit: How many there may be.
+
+    Raises:
+        SequenceError: There are more; the message names the limit.
+
+    Example:
+        >>> check_limit("a.webp", "frames", 3, 2)
+        Traceback (most recent call last):
+        seqimg.sequences.base.SequenceError: cannot handle a.webp
+        3 frames are over the limit (2)
+    """
+    if value > limit:
+        raise SequenceError(f"cannot handle {path}", why=f"{value:,} {what} are over the limit ({limit:,})")
 
 
 def check_size(path: object, height: int, width: int, channels: int) -> None:
@@ -53,3 +109,24 @@ def check_value_range(value_range: tuple[float, float]) -> tuple[float, float]:
             f"value range {low:g} to {high:g} is not one", why="two numbers, the smaller first, are needed"
         )
     return low, high
+
+
+def check_fill_value(fill_value: float, dtype: str) -> float:
+    """Return `fill_value` as a float, if frames of `dtype` can hold it.
+
+    Raises:
+        UsageError: They cannot.
+
+    Example:
+        >>> check_fill_value(255, "uint8")
+        255.0
+    """
+    value = float(fill_value)
+    if dtype.startswith("uint"):
+        low, high = value_range_of(dtype)
+        fits = low <= value <= high and value.is_integer()
+    else:
+        fits = True
+    if not fits:
+        raise UsageError(f"{value:g} cannot stand for missing values", why=f"{dtype} frames cannot hold it")
+    return value

@@ -3,16 +3,15 @@
 import inspect
 import os
 from collections.abc import Callable, Iterable
-from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
 from seqimg.config import ReadingConfig
 from seqimg.errors import UsageError, did_you_mean
 from seqimg.plugins.manager import plugin_host
-from seqimg.sequences.base import IMAGE_SUFFIXES, Fit, Gaps, OnError, Sequence, SequenceError
-from seqimg.sequences.formats import by_scheme, by_suffix, for_folder, schemes, suffixes
-from seqimg.sequences.sniff import sniff
+from seqimg.sequences.base import Fit, Gaps, OnError, Sequence
+from seqimg.sequences.finding import format_of
+from seqimg.sequences.formats import by_scheme
 
 __all__ = ["open_configured", "open_sequence"]
 
@@ -30,18 +29,20 @@ def open_sequence(
     raw: str | None = None,
     isolate: bool = False,
 ) -> Sequence:
-    """Open a video file, a GIF, a folder of pictures or an array stack, to be read frame by frame.
+    """Open a video, an animation, pictures or an array stack, to be read frame by frame.
 
     Args:
-        source: A local path. A folder is read as frames, a file by its suffix or else its first bytes.
+        source: A path: a folder is read as frames, a file by its suffix or else its first bytes. A pattern:
+            `frame_%04d.png` for numbered pictures, `shots/*.png` for all whose names fit. A `.txt` or
+            `.lst` file that names one picture a line. Or an address.
         on_error: What to do about damage: `"error"`, `"skip"` what is damaged, or `"truncate"` before it.
-        gaps: For folders, what to do about missing numbers: `"error"`, `"skip"` them, or `"hold"` the
+        gaps: For numbered pictures, what to do about missing numbers: `"error"`, `"skip"` them, or `"hold"` the
             frame before.
         axes: For array stacks, what each axis is, for example `"THWC"`; told from the shape if possible.
         array: For files of several arrays, which one.
-        value_range: For array stacks and folders, the values that mean black and white.
-        fill_value: For array stacks and folders, a value that stands for a missing one; NaN always does.
-        fit: For folders of pictures of several sizes, how to give all that of the first: `"error"`,
+        value_range: For arrays and pictures, the values that mean black and white.
+        fill_value: For arrays and pictures, a value that stands for a missing one; NaN always does.
+        fit: For pictures of several sizes, how to give all that of the first: `"error"`,
             `"resize"`, `"crop"` or `"pad"` about the middle.
         raw: For raw pixels, what they are: `"640x480@30:rgb24"`.
         isolate: Whether to decode in a process of its own, so that a file that crashes the decoder
@@ -68,7 +69,7 @@ def open_sequence(
     text = os.fspath(source)
     spec = by_scheme(text)
     place: str | Path = text if spec else Path(source)
-    name = spec.name if spec else _format_of(Path(source), text)
+    name = spec.name if spec else format_of(text)
     reader: Callable[..., Sequence] = plugin_host().formats.load(name, "reader")
     chosen: dict[str, Any] = {
         "on_error": on_error,
@@ -109,57 +110,6 @@ def _isolated(name: str, place: str | Path, options: dict[str, Any]) -> Sequence
     from seqimg.sequences.isolation import IsolatedSequence, Request
 
     return IsolatedSequence(Request(name, place, options))
-
-
-def _format_of(path: Path, source: str) -> str:
-    """Return the name of the format that reads `path`."""
-    if "://" in source:
-        raise UsageError(
-            f"cannot read {source}",
-            why=f"addresses that are read begin with {', '.join(schemes()) or 'nothing'}",
-            hint="download it first",
-        )
-    if not path.exists():
-        raise _missing(path)
-    if not (path.is_dir() or path.is_file()):
-        raise SequenceError(f"cannot read {path}", why="it is neither a file nor a folder")
-    spec = for_folder("reader") if path.is_dir() else by_suffix(path.name, "reader")
-    if spec is not None:
-        return spec.name
-    try:
-        content = sniff(path)
-    except OSError as error:
-        raise SequenceError(f"cannot read {path}", why=error.strerror) from error
-    if content is None:
-        raise _unknown(path)
-    return content
-
-
-def _missing(path: Path) -> SequenceError:
-    near = None
-    if path.parent.is_dir() and os.access(path.parent, os.R_OK):
-        near = did_you_mean(path.name, (item.name for item in islice(path.parent.iterdir(), 10_000)))
-    return SequenceError(
-        f"{path} does not exist",
-        why=f"did you mean {path.with_name(near)}?" if near else None,
-        hint=None if near else "check the path",
-    )
-
-
-def _unknown(path: Path) -> SequenceError:
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return SequenceError(
-            f"{path} is one picture, no sequence", hint=f"{path.parent}, the folder it is in"
-        )
-    if path.stat().st_size == 0:
-        return SequenceError(f"cannot read {path}", why="the file is empty")
-    known = suffixes("reader")
-    near = did_you_mean(path.suffix.lower(), known)
-    return SequenceError(
-        f"cannot tell what {path} is",
-        why=f"readable are folders of pictures and {', '.join(known)}",
-        hint=f"rename it to {path.with_suffix(near).name}, if that is what it is" if near else None,
-    )
 
 
 def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:

@@ -17,6 +17,7 @@ class Picture:
         dtype: dtype name.
         decoder: What reads it without loss of depth.
         note: What reading it changes.
+        fill_value: A value that stands for a missing one, if the file states it.
     """
 
     height: int
@@ -25,6 +26,7 @@ class Picture:
     dtype: str
     decoder: Literal["pillow", "png", "tiff"] = "pillow"
     note: str | None = None
+    fill_value: float | None = None
 
     @property
     def kind(self) -> tuple[int, int, int, str]:

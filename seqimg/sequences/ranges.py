@@ -8,7 +8,17 @@ import numpy as np
 from seqimg.sequences.base import Sequence, SequenceError, SequenceInfo
 from seqimg.sequences.pulse import pulse
 
-__all__ = ["found_range"]
+__all__ = ["found_range", "missing_note"]
+
+
+def missing_note(fill_value: float | None) -> tuple[str, ...]:
+    """Say what stands for missing values, if anything but NaN does.
+
+    Example:
+        >>> missing_note(-9999.0), missing_note(None)
+        (('-9999 means missing',), ())
+    """
+    return () if fill_value is None or math.isnan(fill_value) else (f"{fill_value:g} means missing",)
 
 
 def found_range(sequence: Sequence) -> SequenceInfo:
@@ -23,6 +33,9 @@ def found_range(sequence: Sequence) -> SequenceInfo:
     for frame in sequence:
         pulse()
         finite = np.isfinite(frame)
+        absent = sequence.info.missing(frame)
+        if absent is not None:
+            finite &= ~absent
         if not finite.all():
             missing, frame = True, frame[finite]
         if frame.size:
@@ -37,5 +50,5 @@ def found_range(sequence: Sequence) -> SequenceInfo:
         high = low + 1  # a constant sequence, shown as the lower end
     notes.append(f"values {low:g} to {high:g}")
     if missing:
-        notes.append("missing values (not finite)")
+        notes.append("missing values" if info.fill_value is not None else "missing values (not finite)")
     return replace(info, value_range=(low, high), notes=tuple(notes))
