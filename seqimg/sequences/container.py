@@ -14,10 +14,10 @@ from seqimg.sequences.base import SequenceError
 from seqimg.sequences.limits import MAX_FPS, MAX_PIXELS, check_size
 from seqimg.sequences.sniff import sniff
 
-__all__ = ["cut_short", "frame_rate", "open_container", "video_stream"]
+__all__ = ["DEMUXERS", "cut_short", "frame_rate", "open_container", "video_stream"]
 
 # Demuxers that read one file and nothing else: no playlists, no concatenation, no patterns of pictures.
-_DEMUXERS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,flv,ogg,asf,gif,yuv4mpegpipe"
+DEMUXERS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,flv,ogg,asf,gif,yuv4mpegpipe"
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
             raise SequenceError(f"cannot read {path}", why="the file is empty")
     except OSError as error:
         raise SequenceError(f"cannot read {path}", why=error.strerror) from error
-    limits = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
+    limits = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS}
     try:
         # An absolute path never looks like an address; tags in foreign encodings do not matter.
         container = av.open(f"file:{path.absolute()}", mode="r", container_options=limits, **_LENIENT_TAGS)
@@ -51,7 +51,7 @@ _LENIENT_TAGS = {"metadata_errors": "replace"} if int(av.__version__.split(".")[
 
 
 def video_stream(
-    container: av.container.InputContainer, path: Path, *, threads: int = 0
+    container: av.container.InputContainer, path: Path | str, *, threads: int = 0
 ) -> av.video.stream.VideoStream:
     """Return the first stream of moving pictures, set to decode with so many threads, 0 for all cores.
 
