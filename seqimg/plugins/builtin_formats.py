@@ -53,6 +53,26 @@ FORMATS: tuple[FormatSpec, ...] = (
         writer="seqimg.sequences.arrays_write:ArrayWriter",
     ),
     FormatSpec(
+        name="raw",
+        summary="Raw pixels, as --raw describes them; - is standard input.",
+        suffixes=(".raw", ".rgb"),
+        reader="seqimg.sequences.raw:open_raw",
+        writer="seqimg.sequences.raw_write:RawWriter",
+        isolate=False,  # nothing is decoded, and standard input is this process's own
+    ),
+    FormatSpec(
+        name="camera",
+        summary="A camera of this machine: camera:0, or /dev/video0.",
+        schemes=("camera",),
+        reader="seqimg.sequences.camera:open_camera",
+    ),
+    FormatSpec(
+        name="address",
+        summary="Video at an address: rtsp and motion JPEG are live, other http is read like a file.",
+        schemes=("http", "https", "rtsp", "rtsps"),
+        reader="seqimg.sequences.address:open_address",
+    ),
+    FormatSpec(
         name="npz",
         summary="NumPy archive that holds one stack of frames.",
         suffixes=(".npz",),

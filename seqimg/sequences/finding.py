@@ -7,6 +7,7 @@ from pathlib import Path
 from seqimg.errors import UsageError, did_you_mean
 from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
 from seqimg.sequences.formats import by_suffix, for_folder, schemes, suffixes
+from seqimg.sequences.masking import masked
 from seqimg.sequences.patterns import is_pattern
 from seqimg.sequences.sniff import sniff, sniff_folder
 
@@ -25,7 +26,7 @@ def format_of(source: str) -> str:
     """
     if "://" in source:
         raise UsageError(
-            f"cannot read {source}",
+            f"cannot read {masked(source)}",
             why=f"addresses that are read begin with {', '.join(schemes()) or 'nothing'}",
             hint="download it first",
         )

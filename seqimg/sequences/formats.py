@@ -1,11 +1,13 @@
 """Which format a path is of, by its suffix."""
 
+import re
+from pathlib import PurePath
 from typing import Literal
 
 from seqimg.plugins.manager import plugin_host
 from seqimg.plugins.specs import FormatSpec
 
-__all__ = ["by_scheme", "by_suffix", "for_folder", "schemes", "suffixes"]
+__all__ = ["by_scheme", "by_suffix", "for_folder", "schemes", "suffixes", "unlike_files"]
 
 Part = Literal["reader", "writer"]
 
@@ -31,6 +33,23 @@ def by_scheme(source: str) -> FormatSpec | None:
     """
     scheme, colon, _ = source.partition(":")
     return next((spec for spec in _with("reader") if colon and scheme.lower() in spec.schemes), None)
+
+
+def unlike_files(source: str, *, raw: bool = False) -> FormatSpec | None:
+    """Return the format of what is no file with a name that says it: standard input, raw pixels, cameras.
+
+    Args:
+        source: What the user wrote.
+        raw: Whether the user said what raw pixels are.
+
+    Example:
+        >>> unlike_files("-").name, unlike_files("/dev/video0").name, unlike_files("clip.mp4")
+        ('raw', 'camera', None)
+    """
+    host = plugin_host()
+    if source == "-" or (raw and by_suffix(PurePath(source).name, "reader") is None):
+        return host.formats.get("raw")
+    return host.formats.get("camera") if re.fullmatch(r"/dev/video\d+", source) else None
 
 
 def schemes() -> list[str]:

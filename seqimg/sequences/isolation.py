@@ -36,6 +36,7 @@ from seqimg.sequences.decoder import (
     told_to_forget,
 )
 from seqimg.sequences.info import SequenceInfo, TimedFrame
+from seqimg.sequences.masking import masked
 from seqimg.sequences.messages import Announced, Ended, Failed, Opened
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.ring import slots_for
@@ -85,7 +86,7 @@ class IsolatedSequence(Sequence):
     def __init__(self, request: Request) -> None:
         self._request, self._key = request, next(_keys)
         self._seconds, self._memory = _limit("SECONDS", SECONDS), _limit("MEMORY", _MEMORY)
-        self._place = str(request.source)
+        self._place = masked(str(request.source))
         self._own: Decoder | None = None
         decoder = take(self._key)
         try:

@@ -11,7 +11,8 @@ from seqimg.errors import UsageError, did_you_mean
 from seqimg.plugins.manager import plugin_host
 from seqimg.sequences.base import Fit, Gaps, OnError, Sequence
 from seqimg.sequences.finding import format_of
-from seqimg.sequences.formats import by_scheme
+from seqimg.sequences.formats import by_scheme, unlike_files
+from seqimg.sequences.masking import masked
 
 __all__ = ["open_configured", "open_sequence"]
 
@@ -34,7 +35,8 @@ def open_sequence(
     Args:
         source: A path: a folder is read as frames, a file by its suffix or else its first bytes. A pattern:
             `frame_%04d.png` for numbered pictures, `shots/*.png` for all whose names fit. A `.txt` or
-            `.lst` file that names one picture a line. Or an address.
+            `.lst` file that names one picture a line. `-` for raw pixels from standard input, `camera:0`,
+            or an address.
         on_error: What to do about damage: `"error"`, `"skip"` what is damaged, or `"truncate"` before it.
         gaps: For numbered pictures, what to do about missing numbers: `"error"`, `"skip"` them, or `"hold"` the
             frame before.
@@ -67,7 +69,7 @@ def open_sequence(
     _check_choice("gaps", gaps, get_args(Gaps))
     _check_choice("fit", fit, get_args(Fit))
     text = os.fspath(source)
-    spec = by_scheme(text)
+    spec = unlike_files(text, raw=raw is not None) or by_scheme(text)
     place: str | Path = text if spec else Path(source)
     name = spec.name if spec else format_of(text)
     reader: Callable[..., Sequence] = plugin_host().formats.load(name, "reader")
@@ -83,7 +85,7 @@ def open_sequence(
     }
     # Only what was asked for is handed on: a format need not know every option.
     asked = {option: value for option, value in chosen.items() if value not in ("error", None)}
-    _check_understood(reader, asked, text, name)
+    _check_understood(reader, asked, masked(text), name)
     if isolate and plugin_host().formats.get(name).isolate:
         return _isolated(name, place, asked)
     return reader(place, **asked)

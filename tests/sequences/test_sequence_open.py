@@ -63,7 +63,9 @@ def test_neither_file_nor_folder(tmp_path: Path) -> None:
 
 
 def test_addresses_are_refused() -> None:
-    assert isinstance(_fails("https://example.org/a.mp4"), UsageError)
+    error = _fails("ftp://me:secret@example.org/a.mp4")
+    assert isinstance(error, UsageError)
+    assert "secret" not in str(error)
 
 
 def test_options(tmp_path: Path) -> None:
