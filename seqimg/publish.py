@@ -33,7 +33,7 @@ def check_writable(path: Path, *, overwrite: bool = False) -> None:
         raise SeqimgError(
             f"{path} exists already",
             why="nothing is overwritten unasked",
-            hint="add --overwrite, or choose another -o",
+            hint="add --overwrite, or choose another name",
         )
     with _explained(path):
         probe, name = tempfile.mkstemp(prefix=".seqimg-", dir=_existing_parent(path.absolute().parent))
@@ -121,7 +121,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise SeqimgError(
             f"cannot write {path}",
             why=f"{reason} ({free:,.0f} MB free there)",
-            hint="choose another place with -o",
+            hint="choose another place",
         ) from error
 
 

@@ -160,6 +160,11 @@ def seqimg_commands() -> Iterable[CommandSpec]:
             app="seqimg.cli.demo:app",
         ),
         CommandSpec(
+            name="data",
+            summary="Look at sequences, check, index and convert them.",
+            app="seqimg.cli.data:app",
+        ),
+        CommandSpec(
             name="cells",
             summary="See cells and their kernels: what, why, how fast.",
             app="seqimg.cli.cells:app",

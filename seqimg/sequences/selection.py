@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -104,7 +105,7 @@ class Span:
             raise SequenceError(
                 f"{sequence.info.path} has no frame there",
                 why="it is shorter than that, or the end is not after the start",
-                hint=f"seqimg data info {sequence.info.path}",
+                hint=f"seqimg data info {shlex.quote(sequence.info.path)}",
             )
 
     def _place(self, sequence: Sequence) -> int:

@@ -1,0 +1,63 @@
+"""Finding the sequences in a folder."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
+from seqimg.sequences.finding import format_of
+from seqimg.sequences.formats import suffixes
+from seqimg.sequences.numbering import natural_key, number
+
+__all__ = ["find_sequences"]
+
+# List files name pictures that lie elsewhere, and most text files are none.
+_LISTS = (".txt", ".lst")
+
+
+def find_sequences(folder: Path) -> Iterator[Path]:
+    """Yield the sequences in a folder at any depth: files by their endings, and folders of pictures.
+
+    Pictures that stand beside other things are taken for frames only if they are numbered. Links to
+    folders are not followed, and hidden files are left out. The order is that of people: 2 before 10.
+
+    Raises:
+        SequenceError: The folder cannot be listed.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqimg.sequences import save_sequence
+        >>> for name in ("b10.npy", "b2.npy", "shots/one"):
+        ...     _ = save_sequence(np.zeros((2, 4, 4), np.uint8), Path(tmp) / "all" / name)
+        >>> [str(path.relative_to(Path(tmp) / "all")) for path in find_sequences(Path(tmp) / "all")]
+        ['b2.npy', 'b10.npy', 'shots/one']
+    """
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: natural_key(entry.name))
+    except OSError as error:
+        raise SequenceError(f"cannot list {folder}", why=error.strerror) from error
+    shown = [entry for entry in entries if not entry.name.startswith(".")]
+    files = [Path(entry.path) for entry in shown if entry.is_file()]
+    pictures = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    each = bool(pictures) and _holds_many(pictures[0])
+    known = set(suffixes("reader")) - set(_LISTS) - set(IMAGE_SUFFIXES)
+    others = [path for path in files if path.suffix.lower() in known]
+    if pictures and not each and (_are_frames(pictures) or len(shown) == len(pictures)):
+        yield folder
+    yield from sorted([*others, *(pictures if each else ())], key=lambda path: natural_key(path.name))
+    for entry in shown:
+        if entry.is_dir(follow_symlinks=False):
+            yield from find_sequences(Path(entry.path))
+
+
+def _are_frames(pictures: list[Path]) -> bool:
+    return len(pictures) > 1 and number([path.stem for path in pictures]) is not None
+
+
+def _holds_many(path: Path) -> bool:
+    """Tell whether a file with the ending of a picture is a sequence itself."""
+    try:
+        format_of(str(path))
+    except SequenceError:
+        return False
+    return True

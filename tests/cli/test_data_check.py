@@ -1,0 +1,141 @@
+"""`seqimg data check`: damage is found, counted and listed, and stops nothing else."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.sequences.numbered import encode, numbered
+from tests.support.cli import Result, assert_refused, contents
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders of good and bad sequences, and things that are none."""
+    from seqimg import save_sequence
+
+    shelf = tmp_path_factory.mktemp("a shelf ü")
+    (shelf / "videos" / ".hidden").mkdir(parents=True)
+    encode(shelf / "videos" / "whole 2.mp4", "libx264", 60)
+    encode(shelf / "videos" / "whole 10.avi", "mpeg4", 30)
+    encode(shelf / "videos" / "hit.mkv", "libx264", 90, options={"g": "10", "bf": "0"})
+    data = bytearray((shelf / "videos" / "hit.mkv").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 40] = bytes(40)
+    (shelf / "videos" / "hit.mkv").write_bytes(bytes(data))
+    whole = (shelf / "videos" / "whole 2.mp4").read_bytes()
+    (shelf / "videos" / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])
+    (shelf / "videos" / "empty.mp4").touch()
+    (shelf / "videos" / ".hidden" / "a.mp4").touch()
+    (shelf / "notes.txt").write_text("no sequence\n")
+    frames = save_sequence(numbered(12), shelf / "frames" / "good").path
+    holey = save_sequence(numbered(12), shelf / "frames" / "holey").path
+    (holey / "frame_000004.png").unlink()
+    (holey / "frame_000009.png").write_bytes(b"no picture at all")
+    np.save(shelf / "stack.npy", np.zeros((7, 20, 20), np.uint8))
+    (shelf / "cover.jpg").write_bytes((frames / "frame_000001.png").read_bytes())
+    (shelf / "loop").symlink_to(shelf)
+    return shelf
+
+
+def _checked(cli: Cli, code: int, *words: str | Path) -> dict[str, Any]:
+    result = cli("data", "check", *words, "--json")
+    assert result.returncode == code, result.stderr
+    report: dict[str, Any] = json.loads(result.stdout.splitlines()[0])
+    return report
+
+
+def test_everything_whole(cli: Cli, shelf: Path) -> None:
+    report = _checked(
+        cli, 0, shelf / "videos" / "whole 2.mp4", shelf / "frames" / "good", shelf / "stack.npy"
+    )
+    assert [found["state"] for found in report["sequences"]] == ["whole"] * 3
+    assert [found["frames"] for found in report["sequences"]] == [60, 12, 7]
+    said = cli("data", "check", shelf / "stack.npy")
+    assert said.returncode == 0
+    assert "Checked 1 sequence: 1 whole. 7 frames = 7 read + 0 lost." in said.stderr
+
+
+def test_a_whole_shelf(cli: Cli, shelf: Path, tmp_path: Path) -> None:
+    before = contents(shelf)
+    report = _checked(cli, 4, shelf, "--recursive", "-o", tmp_path / "report.json")
+    assert contents(shelf) == before
+    names = [str(Path(found["path"]).relative_to(shelf)) for found in report["sequences"]]
+    assert names == [
+        "stack.npy",
+        "frames/good",
+        "frames/holey",
+        "videos/cut.mp4",
+        "videos/empty.mp4",
+        "videos/hit.mkv",
+        "videos/whole 2.mp4",
+        "videos/whole 10.avi",
+    ]
+    states = {name: found["state"] for name, found in zip(names, report["sequences"], strict=True)}
+    assert states["videos/empty.mp4"] == "unreadable"
+    for name in ("frames/holey", "videos/hit.mkv"):
+        assert states[name] == "damaged"
+    assert states["videos/cut.mp4"] != "whole"
+    for name in ("stack.npy", "frames/good", "videos/whole 2.mp4", "videos/whole 10.avi"):
+        assert states[name] == "whole"
+    summary = report["summary"]
+    assert summary["frames_in"] == summary["frames_out"] + summary["frames_lost"]
+    assert json.loads((tmp_path / "report.json").read_text()) == report
+
+
+def test_every_frame_is_accounted_for(cli: Cli, shelf: Path) -> None:
+    (hit,) = _checked(cli, 4, shelf / "videos" / "hit.mkv")["sequences"]
+    assert hit["frames"] + hit["lost"] == 90
+    assert hit["lost"] == sum(lost["count"] for lost in hit["damage"]) > 0
+    assert all(lost["reason"] for lost in hit["damage"])
+    (holey,) = _checked(cli, 4, shelf / "frames" / "holey")["sequences"]
+    assert [(lost["index"], lost["count"]) for lost in holey["damage"]] == [(3, 1), (8, 1)]
+    assert (holey["frames"], holey["lost"]) == (10, 2)
+    # Gaps that are asked to be left out are no damage; what cannot be decoded is.
+    (holey,) = _checked(cli, 4, shelf / "frames" / "holey", "--gaps", "skip")["sequences"]
+    assert [lost["index"] for lost in holey["damage"]] == [8]
+
+
+def test_what_people_read(cli: Cli, shelf: Path) -> None:
+    result = cli("data", "check", shelf / "frames" / "holey", shelf / "stack.npy")
+    assert result.returncode == 4
+    table = result.stdout.splitlines()
+    assert table[1].split()[-5:][:4] == ["12", "10", "2", "damaged:"] or "damaged" in table[1]
+    assert any("frame 3: missing" in line for line in table)
+    assert "2 sequences: 1 whole, 1 damaged. 19 frames = 17 read + 2 lost." in result.stderr
+    assert "1 of 2 sequences is not whole" in result.stderr
+    assert "--on-error skip" in result.stderr
+
+
+def test_a_decoder_that_dies_costs_only_its_file(cli: Cli, shelf: Path, tmp_path: Path) -> None:
+    import seqimg.sequences.checkup as checkup
+    from seqimg.sequences import SequenceError
+
+    good = shelf / "stack.npy"
+
+    def dying(path: str, reading: object) -> object:
+        if "dies" in path:
+            raise SequenceError(f"cannot open {path}", why="its decoder was killed by signal 11")
+        return open_leniently(path, reading)
+
+    open_leniently = checkup.open_leniently
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkup, "open_leniently", dying)
+        report = _checked(cli, 4, "dies.mp4", good)
+    assert [found["state"] for found in report["sequences"]] == ["unreadable", "whole"]
+    assert "signal 11" in report["sequences"][0]["reason"]
+
+
+def test_nothing_to_check(cli: Cli, tmp_path: Path, shelf: Path) -> None:
+    (tmp_path / "bare").mkdir()
+    assert_refused(cli("data", "check", tmp_path / "bare", "-r"), 1, "holds no sequences")
+    assert_refused(cli("data", "check"), 2)
+    (tmp_path / "there.json").touch()
+    assert_refused(
+        cli("data", "check", shelf / "stack.npy", "-o", tmp_path / "there.json"), 1, "exists already"
+    )
