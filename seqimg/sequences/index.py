@@ -18,7 +18,7 @@ from seqimg.sequences.packets import is_hidden, is_whole
 from seqimg.sequences.pulse import pulse
 from seqimg.sequences.tail import Tail
 
-__all__ = ["VideoIndex", "cached_index", "index_video"]
+__all__ = ["VideoIndex", "cached_index", "index_video", "time_base"]
 
 _MAX_FRAMES = 2**24  # over three days at 60 frames a second; 16 bytes each
 # PyAV's version stands for FFmpeg's, which decides on time stamps; the number is raised with our own rules.
@@ -142,11 +142,11 @@ def _scan(
             doubt = f"a packet cannot be read: {error.strerror}"
     if doubt is not None:
         none = np.empty(0, np.int64)
-        return VideoIndex(path, none, none, _time_base(stream), doubt)
+        return VideoIndex(path, none, none, time_base(stream), doubt)
     pts = np.frombuffer(packets.pts, np.int64)
     order = np.sort(pts)
     keyframes = np.searchsorted(order, np.frombuffer(packets.keys, np.int64))
-    return VideoIndex(path, order, keyframes.astype(np.int64), _time_base(stream))
+    return VideoIndex(path, order, keyframes.astype(np.int64), time_base(stream))
 
 
 class _Packets:
@@ -202,5 +202,6 @@ class _Packets:
         return None
 
 
-def _time_base(stream: av.video.stream.VideoStream) -> Fraction:
+def time_base(stream: av.video.stream.VideoStream) -> Fraction:
+    """Return the unit of a stream's time stamps, in seconds."""
     return Fraction(stream.time_base.numerator, stream.time_base.denominator)

