@@ -1,23 +1,40 @@
-"""What every generator of synthetic sequences has in common: its signature, its randomness, its limits."""
+"""What every generator of synthetic sequences has in common: its signature, its randomness, its limits.
 
+A generator may return plain frames, or a [Sample][seqimg.data.samples.Sample] where it knows more than the
+frames show: a label, boxes, optical flow. Keyword-only parameters beyond the contract's are its options;
+they need defaults and annotations, and users set them as `demo:NAME?option=value` or with
+`seqimg data make NAME --option option=value`.
+
+Example:
+    A plugin's generator with an option, registered as
+    `DatasetSpec(name="blink", summary="…", dataset="seqimg_mine:blink")`:
+
+        def blink(index, *, length, size, seed, split, period: int = 4) -> Sample:
+            check_request(index, length=length, size=size, seed=seed, split=split, channels=1)
+            phase = generator_rng("blink", index, seed, split).integers(period)
+            lit = (np.arange(length) + phase) // period % 2
+            frames = np.broadcast_to(255 * lit[:, None, None, None], (length, *size, 1))
+            return Sample(frames.astype(np.uint8), label="starts-lit" if lit[0] else "starts-dark")
+"""
+
+from collections.abc import Sequence
 from typing import Literal, Protocol, TypeAlias, get_args
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqimg.data.samples import Frames8, Sample
 from seqimg.errors import UsageError, did_you_mean
 
-__all__ = ["Frames8", "Generator", "Split", "check_request", "generator_rng"]
+__all__ = ["BatchGenerator", "Frames8", "Generator", "Split", "check_request", "draws", "generator_rng"]
 
 Split: TypeAlias = Literal["train", "val", "test"]
 """Which part of the data a sequence belongs to; no picture is shared between two of them."""
 
-Frames8: TypeAlias = NDArray[np.uint8]
-"""Frames of 8 bits: `[T, H, W, C]`, values 0..255."""
-
 _SIDE = (8, 4096)
 _MAX_BYTES = 2**31
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Generator(Protocol):
@@ -27,7 +44,9 @@ class Generator(Protocol):
     data set of any length needs no file: sequence `index` of 0, 1, 2, … is made when it is asked for.
     """
 
-    def __call__(self, index: int, *, length: int, size: tuple[int, int], seed: int, split: Split) -> Frames8:
+    def __call__(
+        self, index: int, *, length: int, size: tuple[int, int], seed: int, split: Split
+    ) -> Frames8 | Sample:
         """Make one sequence.
 
         Args:
@@ -38,12 +57,47 @@ class Generator(Protocol):
             split: Which part; pictures of one part never appear in another.
 
         Returns:
-            Frames `[T, H, W, C]`, uint8, 0..255.
+            Frames `[T, H, W, C]`, uint8, 0..255, alone or in a `Sample` with what else is known of them.
 
         Raises:
             UsageError: An argument is out of its range.
         """
         ...
+
+
+class BatchGenerator(Protocol):
+    """The same as a generator, for many sequences of plain frames at once, where that is quicker."""
+
+    def __call__(
+        self, indices: Sequence[int], *, length: int, size: tuple[int, int], seed: int, split: Split
+    ) -> Frames8:
+        """Return `[N, T, H, W, C]`: for each index exactly what the generator makes of it alone."""
+        ...
+
+
+def draws(name: str, indices: Sequence[int], seed: int, split: Split, count: int) -> NDArray[np.float64]:
+    """Return `[N, count]` numbers in [0, 1), a row for each index: what `generator_rng` is, for many at once.
+
+    A row depends on nothing but its own index, name, seed and split. It is computed by hashing
+    (SplitMix64's finaliser, twice).
+
+    Example:
+        >>> both, one = (draws("mine", which, seed=0, split="train", count=4) for which in ([5, 9], [9]))
+        >>> both.shape, bool((both[1] == one[0]).all())
+        ((2, 4), True)
+    """
+    key = (crc32(name.encode()), get_args(Split).index(split))
+    first, second = np.random.SeedSequence(seed, spawn_key=key).generate_state(2, np.uint64)
+    numbers = np.array([index % 2**64 for index in indices], np.uint64)[:, None]
+    columns = np.arange(1, count + 1, dtype=np.uint64)
+    mixed = _mixed(_mixed(numbers * _GOLDEN ^ first) ^ (columns * _GOLDEN + second))
+    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))
 
 
 def generator_rng(name: str, index: int, seed: int, split: Split) -> np.random.Generator:

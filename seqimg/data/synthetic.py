@@ -1,18 +1,36 @@
 """Sequences made on the spot: nothing to download, exact to a fraction of a pixel, and the same for everyone.
 
-| name | what | channels |
-|---|---|---|
-| [pans][seqimg.data.synthetic.pans] | a camera that pans, zooms and turns over real photographs | 3 |
-| [moving_digits][seqimg.data.synthetic.moving_digits] | two digits that bounce about a black canvas | 1 |
+| name | what | channels | beside frames |
+|---|---|---|---|
+| [pans][seqimg.data.synthetic.pans] | a camera that pans, zooms and turns over real photographs | 3 | |
+| [pan][seqimg.data.synthetic.pan] | the same | 3 | exact optical flow |
+| [motion][seqimg.data.synthetic.motion] | eight motions that only the order of frames tells apart | 3 | class |
+| [tracks][seqimg.data.synthetic.tracks] | objects that pass among clutter, behind bars, through noise | 3 | boxes |
+| [moving_digits][seqimg.data.synthetic.moving_digits] | digits that bounce about a black canvas | 1 | |
 
-Both are [Generator][seqimg.data.generator.Generator] functions; a plugin names one as
+All are [Generator][seqimg.data.generator.Generator] functions; a plugin names one as
 `DatasetSpec(name="pans", summary=…, dataset="seqimg.data.synthetic:pans")`. The motion in a sequence is
-steady and written down in each function's documentation, so what comes next can be known exactly until
+written down in each function's documentation, so what comes next can be known exactly until
 something new comes into view.
 """
 
-from seqimg.data.digits import moving_digits
 from seqimg.data.generator import Generator, Split
-from seqimg.data.pans import pans
+from seqimg.data.motion import motion
+from seqimg.data.moving_digits import moving_digits, moving_digits_batch
+from seqimg.data.pans import pan, pans
+from seqimg.data.samples import Flow, Sample, Tracks
+from seqimg.data.tracks import tracks
 
-__all__ = ["Generator", "Split", "moving_digits", "pans"]
+__all__ = [
+    "Flow",
+    "Generator",
+    "Sample",
+    "Split",
+    "Tracks",
+    "motion",
+    "moving_digits",
+    "moving_digits_batch",
+    "pan",
+    "pans",
+    "tracks",
+]

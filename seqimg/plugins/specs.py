@@ -142,13 +142,20 @@ class TaskSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec(Spec):
-    """A generated data set: `dataset` names a [seqimg.data.Generator][] function."""
+    """A generated data set.
+
+    Attributes:
+        dataset: `"module:attribute"` of a [Generator][seqimg.data.generator.Generator] function.
+        batch: Optional `"module:attribute"` of a function that makes many sequences at once, a
+            [BatchGenerator][seqimg.data.generator.BatchGenerator] with the same options.
+    """
 
     dataset: str
+    batch: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_targets("dataset")
+        self._check_targets("dataset", *(["batch"] if self.batch is not None else []))
 
 
 @dataclass(frozen=True, kw_only=True)
