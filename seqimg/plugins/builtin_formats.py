@@ -74,9 +74,21 @@ FORMATS: tuple[FormatSpec, ...] = (
     ),
     FormatSpec(
         name="npz",
-        summary="NumPy archive that holds one stack of frames.",
+        summary="NumPy archive that holds stacks of frames.",
         suffixes=(".npz",),
         reader="seqimg.sequences.arrays:ArraySequence",
+    ),
+    FormatSpec(
+        name="hdf5",
+        summary="HDF5 or NetCDF 4 file that holds stacks of frames.",
+        suffixes=(".h5", ".hdf5", ".he5", ".nc", ".nc4"),
+        reader="seqimg.sequences.hdf5:Hdf5Sequence",
+    ),
+    FormatSpec(
+        name="zarr",
+        summary="Zarr folder that holds stacks of frames.",
+        suffixes=(".zarr",),
+        reader="seqimg.sequences.zarr_stack:ZarrSequence",
     ),
 )
 """Suffixes decide which format reads or writes a file; `""` stands for a folder."""

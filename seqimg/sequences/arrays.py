@@ -1,9 +1,12 @@
 """Stacks of frames in `.npy` and `.npz` files, read one frame at a time."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Generator
+from collections.abc import Sequence as Several
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +21,11 @@ from seqimg.sequences.base import (
     SequenceInfo,
     TimedFrame,
 )
-from seqimg.sequences.limits import check_size, check_value_range, value_range_of
+from seqimg.sequences.limits import check_fill_value, check_size, check_value_range, value_range_of
 from seqimg.sequences.npy import BAD_FILE, NpyFile
-from seqimg.sequences.ranges import found_range
+from seqimg.sequences.ranges import found_range, missing_note
 
-__all__ = ["ArraySequence"]
+__all__ = ["ArraySequence", "checked_dtype"]
 
 _HINTS = {
     "bool": "np.save a.astype('uint8') * 255",
@@ -31,16 +34,19 @@ _HINTS = {
 
 
 class ArraySequence(Sequence):
-    """A stack of frames in a `.npy` file, or the one in a `.npz` file (or its member `frames`).
+    """A stack of frames in a `.npy` file, or in a `.npz` file.
 
-    Frames are read one after the other, never the whole stack, so memory stays flat.
+    Frames are read one at a time, never the whole stack, so memory stays flat. Those of a `.npy` file,
+    or of an archive that is not compressed, are gone to directly.
 
     Args:
         path: The file.
+        array: For archives, which array; by default the only one that can hold frames, or `frames`.
         axes: What each axis is, for example `"THWC"`: T time, H height, W width, C channels. By default
             `THW`, `THWC` or `TCHW` is told from the shape, if only one is possible.
         value_range: The values that mean black and white; by default all of an integer's range,
             [0, 1] for floats that stay inside it, and otherwise their least and greatest value.
+        fill_value: A value that stands for a missing one; NaN always does.
         on_error: What to do about a file that is cut short or damaged. What follows damage cannot be
             trusted, so `"skip"` ends there too.
 
@@ -53,13 +59,15 @@ class ArraySequence(Sequence):
         self,
         path: Path,
         *,
+        array: str | None = None,
         axes: str | None = None,
         value_range: tuple[float, float] | None = None,
+        fill_value: float | None = None,
         on_error: OnError = "error",
     ) -> None:
         self._on_error = on_error
-        self._file = file = NpyFile.inspect(path)
-        dtype = _checked_dtype(file)
+        self._file = file = NpyFile.inspect(path, array)
+        dtype = checked_dtype(path, file.dtype)
         self._axes = given_axes(path, file.shape, axes) if axes else detect_axes(path, file.shape)
         sizes = self._axes.sizes(file.shape)
         height, width, channels = sizes["H"], sizes["W"], sizes.get("C", 1)
@@ -72,6 +80,7 @@ class ArraySequence(Sequence):
             )
         self._frame_bytes = height * width * channels * file.dtype.itemsize
         count, note = self._count(sizes["T"])
+        missing = None if fill_value is None else check_fill_value(fill_value, dtype)
         declared = value_range and check_value_range(value_range)
         super().__init__(
             SequenceInfo(
@@ -82,8 +91,9 @@ class ArraySequence(Sequence):
                 channels=channels,
                 dtype=dtype,
                 value_range=declared or value_range_of(dtype),
+                fill_value=missing,
                 frame_count=count,
-                notes=(f"axes {self._axes.letters}", *note),
+                notes=(f"axes {self._axes.letters}", *note, *missing_note(missing)),
             )
         )
         if declared is None and dtype.startswith("float"):
@@ -103,10 +113,14 @@ class ArraySequence(Sequence):
         return whole, [f"cut short, {stated} frames stated"]
 
     def _read(self) -> Generator[TimedFrame, None, None]:
+        return self._pick(range(self.info.frame_count or 0))
+
+    def _pick(self, indices: Several[int]) -> Generator[TimedFrame, None, None]:
         file, count = self._file, self.info.frame_count or 0
         shape = [size for size, letter in zip(file.shape, self._axes.letters, strict=True) if letter != "T"]
-        chunks = file.chunks(math.prod(shape) * file.dtype.itemsize, count)
-        for place in range(count):
+        places = indices[: bisect_left(indices, count)]
+        chunks = file.chunks(math.prod(shape) * file.dtype.itemsize, places)
+        for place in places:
             try:
                 chunk = next(chunks)
             except BAD_FILE as error:
@@ -121,13 +135,16 @@ class ArraySequence(Sequence):
             yield TimedFrame(place, float(Fraction(place) / ASSUMED_FPS), pixels)
 
 
-def _checked_dtype(file: NpyFile) -> str:
-    """Return the name of the file's dtype in this machine's byte order."""
-    name = file.dtype.name
-    if name not in DTYPES:
+def checked_dtype(path: Path, dtype: np.dtype[Any]) -> str:
+    """Return the name of an array's dtype in this machine's byte order.
+
+    Raises:
+        SequenceError: Frames cannot have it.
+    """
+    if dtype.name not in DTYPES:
         raise SequenceError(
-            f"cannot read {file.path}",
-            why=f"its values are {name}; frames are {', '.join(DTYPES)}",
-            hint=_HINTS.get(name, "np.save a.astype('float32')"),
+            f"cannot read {path}",
+            why=f"its values are {dtype.name}; frames are {', '.join(DTYPES)}",
+            hint=_HINTS.get(dtype.name, "np.save a.astype('float32')"),
         )
-    return name
+    return dtype.name

@@ -8,9 +8,15 @@ from numpy.typing import NDArray
 
 from seqimg.errors import UsageError
 
-__all__ = ["Axes", "detect_axes", "given_axes"]
+__all__ = ["Axes", "detect_axes", "given_axes", "named_axes"]
 
 _FEW = (1, 2, 3, 4)
+_NAMES = {
+    "T": ("t", "time", "times", "frame", "frames", "step", "valid_time"),
+    "H": ("h", "y", "height", "row", "rows", "lat", "latitude", "northing"),
+    "W": ("w", "x", "width", "column", "columns", "col", "lon", "longitude", "easting"),
+    "C": ("c", "channel", "channels", "band", "bands", "variable", "feature"),
+}
 
 
 @dataclass(frozen=True)
@@ -93,3 +99,17 @@ def detect_axes(path: object, shape: Sequence[int]) -> Axes:
         why=why,
         hint='--axes THWC, or whatever their order is (in Python: axes="THWC")',
     )
+
+
+def named_axes(names: Sequence[str]) -> Axes | None:
+    """Tell the axes from their names, or return None where one means nothing or two mean the same.
+
+    Example:
+        >>> named_axes(("time", "lat", "lon")), named_axes(("time", "", ""))
+        (Axes(letters='THW'), None)
+    """
+    letters = [
+        next((letter for letter, known in _NAMES.items() if name.casefold() in known), "") for name in names
+    ]
+    is_stack = sorted(letters) in (sorted("THW"), sorted("THWC"))
+    return Axes("".join(letters)) if is_stack else None

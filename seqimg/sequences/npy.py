@@ -4,7 +4,7 @@ import io
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from seqimg.errors import UsageError
 from seqimg.sequences.base import SequenceError
+from seqimg.sequences.choosing import chosen_array
+from seqimg.sequences.limits import MAX_RATIO, check_limit
 
 __all__ = ["BAD_FILE", "NpyFile"]
 
@@ -32,7 +35,7 @@ BAD_FILE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-_MEMBER = "frames"
+_MAX_MEMBERS = 10_000
 _HEADER_BYTES = 16384
 
 
@@ -59,19 +62,24 @@ class NpyFile:
     size: int
 
     @classmethod
-    def inspect(cls, path: Path) -> "NpyFile":
+    def inspect(cls, path: Path, array: str | None = None) -> "NpyFile":
         """Read the header.
+
+        Args:
+            path: The file.
+            array: Which array of an archive; None for the only one that can hold frames.
 
         Raises:
             SequenceError: The file is no array, or an archive of several.
+            UsageError: There is no such array.
         """
         try:
             with path.open("rb") as file:
-                member = _member(path) if file.read(2) == b"PK" else None
-            with _opened(path, member) as (file, size):
-                # Only as much as an honest header needs: a compressed one may unpack to gigabytes.
-                head = io.BytesIO(file.read(_HEADER_BYTES))
-            shape, fortran, dtype = _parse(head)
+                is_archive = file.read(2) == b"PK"
+            if array and not is_archive:
+                raise UsageError(f"array means nothing for {path}", why="it holds a single array")
+            member = _member(path, array) if is_archive else None
+            head, size, (shape, fortran, dtype) = _header(path, member)
         except BAD_FILE as error:
             reason = (
                 "the file is empty"
@@ -81,15 +89,15 @@ class NpyFile:
             raise SequenceError(f"cannot read {path}", why=reason) from error
         return cls(path, member, shape, dtype, fortran, head.tell(), size - head.tell())
 
-    def chunks(self, size: int, count: int) -> Iterator[np.ndarray[Any, np.dtype[np.uint8]]]:
-        """Yield the data in `count` pieces of `size` bytes, each in memory of its own.
+    def chunks(self, size: int, places: Iterable[int]) -> Iterator[np.ndarray[Any, np.dtype[np.uint8]]]:
+        """Yield pieces of `size` bytes, at rising places, each in memory of its own.
 
         Raises:
             SequenceError: The data ends early or does not unpack.
         """
         with _opened(self.path, self.member) as (file, _):
-            file.seek(self.start)
-            for _ in range(count):
+            for place in places:
+                file.seek(self.start + place * size)
                 chunk = np.empty(size, np.uint8)
                 filled = 0
                 while filled < size:
@@ -112,19 +120,38 @@ def _parse(head: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     return readers[version](head)
 
 
-def _member(path: Path) -> str:
+def _header(
+    path: Path, member: str | None
+) -> tuple[io.BytesIO, int, tuple[tuple[int, ...], bool, np.dtype[Any]]]:
+    with _opened(path, member) as (file, size):
+        # Only as much as an honest header needs: a compressed one may unpack to gigabytes.
+        head = io.BytesIO(file.read(_HEADER_BYTES))
+    return head, size, _parse(head)
+
+
+def _member(path: Path, asked: str | None) -> str:
+    """Return the name of the member that holds the frames."""
     with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if name.endswith(".npy")]
-    if f"{_MEMBER}.npy" in names:
-        return f"{_MEMBER}.npy"
-    if len(names) != 1:
-        shown = ", ".join(name.removesuffix(".npy") for name in names[:8]) or "none"
-        raise SequenceError(
-            f"cannot tell which array of {path} holds the frames",
-            why=f"its arrays: {shown}",
-            hint=f"save it alone, or call it {_MEMBER!r}",
-        )
-    return names[0]
+        members = [item for item in archive.infolist() if item.filename.endswith(".npy")]
+    check_limit(path, "arrays", len(members), _MAX_MEMBERS)
+    for item in members:
+        parts = item.filename.replace("\\", "/").split("/")
+        if ".." in parts or not parts[0] or ":" in parts[0]:
+            raise SequenceError(
+                f"cannot read {path}", why=f"its member {item.filename!r} has a name that leads out of it"
+            )
+        allowed = MAX_RATIO * max(item.compress_size, 1)
+        check_limit(path, f"bytes unpacked from {item.compress_size:,}", item.file_size, allowed)
+    arrays = {}
+    for item in members:
+        try:
+            _, _, (shape, _, dtype) = _header(path, item.filename)
+        except BAD_FILE:
+            if len(members) == 1:
+                raise
+            shape, dtype = (), np.dtype(object)  # no frames in it
+        arrays[item.filename.removesuffix(".npy")] = (shape, dtype)
+    return f"{chosen_array(path, arrays, asked)}.npy"
 
 
 @contextmanager

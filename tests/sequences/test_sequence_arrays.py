@@ -138,7 +138,15 @@ def test_archives(tmp_path: Path) -> None:
         np.testing.assert_array_equal(_read(tmp_path / name)[..., 0], stack)
     with pytest.raises(SequenceError) as caught:
         open_sequence(tmp_path / "two.npz")
-    assert caught.value.why == "its arrays: a, b"
+    assert caught.value.why == "its stacks: a (3, 6, 7) uint8, b (3, 6, 7) uint8"
+    assert caught.value.hint == "--array a"
+    np.testing.assert_array_equal(_read(tmp_path / "two.npz", array="b")[..., 0], stack)
+    with pytest.raises(UsageError, match="has no array 'c'"):
+        open_sequence(tmp_path / "two.npz", array="c")
+    np.savez(tmp_path / "odd.npz", **{"../frames": stack})
+    with pytest.raises(SequenceError) as caught:
+        open_sequence(tmp_path / "odd.npz")
+    assert "leads out of it" in (caught.value.why or "")
 
 
 def test_cut_short(tmp_path: Path) -> None:
@@ -221,3 +229,44 @@ def test_written_stack_is_plain_numpy(tmp_path: Path, dtype: str, channels: int)
     np.testing.assert_array_equal(loaded, stack)
     assert loaded.dtype == stack.dtype
     np.testing.assert_array_equal(_read(tmp_path / "a.npy"), stack)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 8), max_size=12), st.sampled_from(["a.npy", "a.npz", "packed.npz"]))
+def test_any_frame_by_index(tmp_path: Path, indices: list[int], name: str) -> None:
+    stack = _stack(9, 6, 7, 3, dtype="uint16")
+    write = {"a.npy": np.save, "a.npz": np.savez, "packed.npz": np.savez_compressed}[name]
+    write(tmp_path / name, stack)
+    with open_sequence(tmp_path / name) as sequence:
+        picked = list(sequence.frames(indices))
+        assert [frame.index for frame in picked] == indices
+        for frame in picked:
+            np.testing.assert_array_equal(frame.pixels, stack[frame.index])
+        with pytest.raises(SequenceError, match="no frame 9"):
+            list(sequence.frames([9]))
+
+
+def test_a_fill_value_is_no_value(tmp_path: Path) -> None:
+    stack = _stack(3, 6, 7, dtype="float32")
+    stack[:, 0, 0] = -9999
+    np.save(tmp_path / "a.npy", stack)
+    with open_sequence(tmp_path / "a.npy", fill_value=-9999) as sequence:
+        assert (sequence.info.value_range, sequence.info.fill_value) == ((0, 1), -9999)
+        missing = sequence.info.missing(next(iter(sequence)))
+    assert missing is not None
+    assert int(missing.sum()) == 1
+    with pytest.raises(UsageError, match="array means nothing"):
+        open_sequence(tmp_path / "a.npy", array="x")
+
+
+def test_more_than_deflate_can_pack_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_LZMA) as archive:
+        buffer = io.BytesIO()
+        np.save(buffer, np.zeros((2000, 100, 100), np.uint8))
+        archive.writestr("frames.npy", buffer.getvalue())
+    with pytest.raises(SequenceError) as caught:
+        open_sequence(tmp_path / "a.npz")
+    assert "over the limit" in (caught.value.why or "")
+    np.savez_compressed(tmp_path / "b.npz", np.zeros((2000, 100, 100), np.uint8))
+    with open_sequence(tmp_path / "b.npz") as sequence:
+        assert sequence.info.frame_count == 2000, "an honest archive of black frames is read"
