@@ -41,7 +41,7 @@ def check(
                 bar.advance(0, frames=frames)
 
         for path in sequences:
-            found.append(check_sequence(path, reading, advance=advance))
+            found.append(check_sequence(path, reading, strict=len(sequences) == 1, advance=advance))
             bar.advance()
     report = {"sequences": [asdict(checkup) for checkup in found], "summary": _summary(found)}
     if out is not None:
@@ -124,7 +124,7 @@ def _judge(found: Several[Checkup]) -> None:
     readable = next((checkup.path for checkup in bad if checkup.state == "damaged"), None)
     raise CheckFailedError(
         f"{len(bad)} of {_plural(len(found), 'sequence')} {'is' if len(bad) == 1 else 'are'} not whole",
-        why=f"{first.path}: {reason}".replace(f"{first.path}: cannot read {first.path}: ", f"{first.path}: "),
+        why=f"{first.path}: {reason}",
         hint=None
         if readable is None
         else command("seqimg", "data", "convert", readable, "whole.mp4", "--on-error", "skip"),

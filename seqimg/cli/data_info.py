@@ -10,7 +10,7 @@ from seqimg.errors import SeqimgError, UsageError
 from seqimg.publish import check_writable, publish_file
 from seqimg.sequences.base import Sequence, SequenceInfo
 from seqimg.sequences.sheet import clock, contact_sheet
-from seqimg.sequences.survey import Survey, open_leniently, survey
+from seqimg.sequences.survey import Survey, open_leniently, survey, understood
 
 __all__ = ["tell"]
 
@@ -30,7 +30,7 @@ def tell(paths: Several[str], reading: ReadingConfig, *, sheet: Path | None, ove
     failed: list[SeqimgError] = []
     for path in paths:
         try:
-            _tell_one(path, reading, sheet, overwrite)
+            _tell_one(path, reading if len(paths) == 1 else understood(path, reading), sheet, overwrite)
         except SeqimgError as error:
             if len(paths) == 1:
                 raise

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqimg.sequences.audio import AudioSource
     from seqimg.sequences.base import (
         ASSUMED_FPS,
         Damage,
@@ -17,21 +18,32 @@ if TYPE_CHECKING:
         SequenceWriter,
         TimedFrame,
     )
+    from seqimg.sequences.convert import Conversion, Converted, convert_sequence
+    from seqimg.sequences.geometry import Crop, Size
     from seqimg.sequences.index import VideoIndex, index_video
     from seqimg.sequences.open import open_configured, open_sequence
     from seqimg.sequences.publishing import SavedSequence
     from seqimg.sequences.save import open_writer, save_sequence
+    from seqimg.sequences.selection import Moment, Span
 
 __all__ = [
     "ASSUMED_FPS",
+    "AudioSource",
+    "Conversion",
+    "Converted",
+    "Crop",
     "Damage",
+    "Moment",
     "SavedSequence",
     "Sequence",
     "SequenceError",
     "SequenceInfo",
     "SequenceWriter",
+    "Size",
+    "Span",
     "TimedFrame",
     "VideoIndex",
+    "convert_sequence",
     "index_video",
     "open_configured",
     "open_sequence",
@@ -40,6 +52,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AudioSource": "seqimg.sequences.audio",
+    "Conversion": "seqimg.sequences.convert",
+    "Converted": "seqimg.sequences.convert",
+    "convert_sequence": "seqimg.sequences.convert",
+    "Crop": "seqimg.sequences.geometry",
+    "Size": "seqimg.sequences.geometry",
+    "Moment": "seqimg.sequences.selection",
+    "Span": "seqimg.sequences.selection",
     "VideoIndex": "seqimg.sequences.index",
     "index_video": "seqimg.sequences.index",
     "open_configured": "seqimg.sequences.open",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seqimg.config import ReadingConfig
-from seqimg.errors import SeqimgError
+from seqimg.errors import SeqimgError, UsageError
 from seqimg.sequences.base import Damage, Sequence, SequenceError
-from seqimg.sequences.survey import open_leniently
+from seqimg.sequences.survey import open_leniently, understood
 
 __all__ = ["Checkup", "check_sequence"]
 
@@ -38,7 +38,7 @@ class Checkup:
 
 
 def check_sequence(
-    path: str, reading: ReadingConfig, *, advance: Callable[[], None] = lambda: None
+    path: str, reading: ReadingConfig, *, strict: bool = True, advance: Callable[[], None] = lambda: None
 ) -> Checkup:
     """Decode a whole sequence, past whatever is damaged.
 
@@ -48,7 +48,11 @@ def check_sequence(
     Args:
         path: A path or an address.
         reading: How to read; damage is skipped if `on_error` says so.
+        strict: Whether options that mean nothing for this sequence are refused rather than left out.
         advance: Called after each frame.
+
+    Raises:
+        UsageError: With `strict`, an option is wrong for this sequence.
 
     Example:
         >>> import numpy as np
@@ -61,9 +65,11 @@ def check_sequence(
         ('damaged', 7, 2, [2, 4])
     """
     try:
-        sequence, noticed = open_leniently(path, reading)
+        sequence, noticed = open_leniently(path, reading if strict else understood(path, reading))
     except SeqimgError as error:
-        return Checkup(path=path, state="unreadable", reason=_one_line(error))
+        if strict and isinstance(error, UsageError):
+            raise
+        return Checkup(path=path, state="unreadable", reason=_one_line(error, path))
     with sequence:
         # Gaps that were asked to be skipped are what the user knows of.
         gaps_count = reading.gaps == "error"
@@ -86,7 +92,7 @@ def _read(
             frames, expected = frames + 1, frame.index + 1
             advance()
     except SequenceError as error:
-        failure = _one_line(error)
+        failure = _one_line(error, path)
     damage += sequence.damage[seen:]
     if failure is not None:
         damage.append(Damage(expected, None, failure))
@@ -116,5 +122,8 @@ def _end(damage: list[Damage], expected: int) -> int:
     return max([expected, *(item.index + (item.count or 0) for item in damage[-1:])])
 
 
-def _one_line(error: SeqimgError) -> str:
+def _one_line(error: SeqimgError, path: str) -> str:
+    """Say an error in a line that stands beside the path."""
+    if error.why and error.message in (f"cannot read {path}", f"cannot open {path}"):
+        return error.why
     return ": ".join(part for part in (error.message, error.why) if part)

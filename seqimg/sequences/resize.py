@@ -118,8 +118,9 @@ def _taps(old: int, new: int) -> _Taps:
     """Return the taps of a triangle as wide as the coarser of the two grids.
 
     Example:
-        >>> _taps(4, 2).weights.round(3).tolist()[0]
-        [0.429, 0.429, 0.143, 0.0]
+        >>> taps = _taps(4, 2)
+        >>> [f"{weight:.3f} of {place}" for place, weight in zip(taps.places[0], taps.weights[0]) if weight]
+        ['0.429 of 0', '0.429 of 1', '0.143 of 2']
     """
     step = old / new
     reach = max(step, 1.0)
@@ -128,4 +129,6 @@ def _taps(old: int, new: int) -> _Taps:
     places = first[:, None] + np.arange(math.floor(2 * reach) + 1)
     weights = np.maximum(0.0, 1 - np.abs(places - centres[:, None]) / reach)
     weights *= (places >= 0) & (places < old)
-    return _Taps(places.clip(0, old - 1), weights / weights.sum(1, keepdims=True))
+    used = weights.any(axis=0)
+    weights /= weights.sum(1, keepdims=True)
+    return _Taps(places.clip(0, old - 1)[:, used], weights[:, used])

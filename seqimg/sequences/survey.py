@@ -1,18 +1,22 @@
 """Everything there is to know of a sequence without decoding it all."""
 
+import inspect
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 from seqimg.config import ReadingConfig
-from seqimg.errors import UsageError
+from seqimg.errors import SeqimgError, UsageError
+from seqimg.plugins.manager import plugin_host
 from seqimg.sequences.audio import AudioTrack, audio_tracks
 from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceError, SequenceInfo
+from seqimg.sequences.finding import format_of
+from seqimg.sequences.formats import by_scheme
 from seqimg.sequences.index import VideoIndex, index_video
 from seqimg.sequences.open import open_configured
 
-__all__ = ["Keyframes", "Survey", "open_leniently", "survey"]
+__all__ = ["Keyframes", "Survey", "open_leniently", "survey", "understood"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,29 @@ def open_leniently(source: str, reading: ReadingConfig) -> tuple[Sequence, tuple
                 return sequence, said
     assert first is not None, "the first try has no condition"
     raise first
+
+
+def understood(source: str, reading: ReadingConfig) -> ReadingConfig:
+    """Return a configuration without the options that mean nothing for a source, for commands that read many.
+
+    Example:
+        >>> from seqimg.sequences import save_sequence
+        >>> import numpy as np
+        >>> path = save_sequence(np.zeros((4, 8, 8, 3), np.uint8), Path(tmp) / "a.mp4").path
+        >>> understood(str(path), ReadingConfig(axes="THWC", on_error="skip")).axes
+        ''
+    """
+    try:
+        spec = by_scheme(source)
+        name = spec.name if spec else format_of(source)
+    except SeqimgError:
+        return reading
+    parameters = inspect.signature(plugin_host().formats.load(name, "reader")).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return reading
+    known = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+    others = {name: field.default for name, field in ReadingConfig.model_fields.items() if name not in known}
+    return reading.model_copy(update=others)
 
 
 def survey(source: str, sequence: Sequence, damage: tuple[str, ...] = ()) -> Survey:

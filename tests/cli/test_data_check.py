@@ -118,7 +118,7 @@ def test_a_decoder_that_dies_costs_only_its_file(cli: Cli, shelf: Path, tmp_path
 
     good = shelf / "stack.npy"
 
-    def dying(path: str, reading: object) -> object:
+    def dying(path: str, reading: Any) -> object:
         if "dies" in path:
             raise SequenceError(f"cannot open {path}", why="its decoder was killed by signal 11")
         return open_leniently(path, reading)
@@ -129,6 +129,13 @@ def test_a_decoder_that_dies_costs_only_its_file(cli: Cli, shelf: Path, tmp_path
         report = _checked(cli, 4, "dies.mp4", good)
     assert [found["state"] for found in report["sequences"]] == ["unreadable", "whole"]
     assert "signal 11" in report["sequences"][0]["reason"]
+
+
+def test_options_that_mean_nothing_for_some(cli: Cli, shelf: Path) -> None:
+    film, stack = shelf / "videos" / "whole 2.mp4", shelf / "stack.npy"
+    report = _checked(cli, 0, film, stack, "--axes", "THW")
+    assert [found["state"] for found in report["sequences"]] == ["whole"] * 2
+    assert_refused(cli("data", "check", film, "--axes", "THW", "--quiet"), 2, "axes means nothing")
 
 
 def test_nothing_to_check(cli: Cli, tmp_path: Path, shelf: Path) -> None:
