@@ -1,11 +1,9 @@
 """`seqimg TASK run`."""
 
-import shutil
+import re
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -22,7 +20,11 @@ from seqimg.errors import SeqimgError, UsageError
 from seqimg.plugins import TaskSpec
 from seqimg.publish import check_writable, publish_file, write_json
 from seqimg.sequences import open_configured, save_sequence
-from seqimg.sequences.base import ASSUMED_FPS, Sequence
+from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceInfo
+from seqimg.sequences.masking import is_address, masked
+from seqimg.sequences.piping import RawPipe
+from seqimg.sequences.pixeltypes import Pixels
+from seqimg.sequences.publishing import SavedSequence
 from seqimg.streaming import Stream
 
 __all__ = ["run"]
@@ -53,17 +55,19 @@ def run(
     record = None if out is not None else Path(f"{stem}.{spec.name}.json")
     target = out or Path(f"{stem}.{spec.name}.mp4")
     for path in (target, record):
-        if path not in (None, _STDOUT):
+        if path == _STDOUT:
+            _check_stdout()
+        elif path is not None:
             check_writable(path, overwrite=overwrite)
-    with _destination(target) as place, open_configured(source, reading) as sequence:
+    with open_configured(source, reading) as sequence:
         output().say(sequence.info.sentence())
         summary: dict[str, object] = {
             "task": spec.name,
-            "source": source,
+            "source": masked(source),
             "model": str(model),
             "output": str(target),
         }
-        summary |= _apply(spec, sequence, model, options, device, place, overwrite)
+        summary |= _apply(spec, sequence, model, options, device, target, overwrite)
         if losses := sequence.losses():
             output().warn(losses)
     if record is not None:
@@ -71,7 +75,8 @@ def run(
             write_json(temporary, summary)
     if target != _STDOUT:
         output().data(summary, f"Saved {target} ({summary['frames_written']} frames)")
-    output().hint(command("seqimg", spec.name, "eval", "--model", model, "--data", source))
+    if not sequence.info.live:
+        output().hint(command("seqimg", spec.name, "eval", "--model", model, "--data", masked(source)))
 
 
 def _apply(
@@ -80,10 +85,10 @@ def _apply(
     model: Path,
     options: Config,
     device: Literal["auto", "cpu", "cuda"],
-    place: Path,
+    target: Path,
     overwrite: bool,
 ) -> dict[str, object]:
-    """Write what the model makes of the sequence to `place` and return what there is to say of it."""
+    """Write what the model makes of the sequence to `target` and return what there is to say of it."""
     where, info = chosen_device(device), sequence.info
     loaded = modelfolder.load(model, task=spec.name, device=where)
     _check_channels(sequence, loaded.task.config.channels, model)
@@ -101,7 +106,10 @@ def _apply(
                 f"{info.path} gave no pictures", why="the task answered nothing for these frames"
             )
         frames = (to_frame(picture, info.dtype, info.value_range) for picture in chain([first], pictures))
-        saved = save_sequence(frames, place, fps=rate, value_range=info.value_range, overwrite=overwrite)
+        if target == _STDOUT:
+            saved = _pipe(frames, replace(info, fps=rate))
+        else:
+            saved = save_sequence(frames, target, fps=rate, value_range=info.value_range, overwrite=overwrite)
     if saved.notes:
         output().say(f"Written with {', '.join(saved.notes)}.")
     return {
@@ -117,24 +125,32 @@ def _apply(
 
 def _stem(source: str) -> str:
     """Return what results are called after: a file's name without its suffix, or a folder's name."""
+    if source == str(_STDOUT):
+        return "stdin"
+    if is_address(source) or source.startswith("camera:"):
+        # Without what may be secret, and without what file names cannot hold everywhere.
+        name = Path(masked(source).partition("?")[0]).name
+        return re.sub(r"[^\w.-]+", "-", Path(name).stem).strip("-") or "video"
     path = Path(source).absolute()
     return path.name if path.is_dir() else path.stem
 
 
-@contextmanager
-def _destination(target: Path) -> Iterator[Path]:
-    """Yield where to write: the target, or a temporary video that goes to standard output in the end."""
-    if target != _STDOUT:
-        yield target
-        return
+def _check_stdout() -> None:
     if output().json or sys.stdout.isatty():
         why = "--json prints there" if output().json else "it is a terminal"
-        raise UsageError("cannot write a video to standard output", why=why, hint="-o out.mp4")
-    with tempfile.TemporaryDirectory(prefix="seqimg-") as folder:
-        place = Path(folder) / "video.mp4"
-        yield place
-        with place.open("rb") as video:
-            shutil.copyfileobj(video, sys.stdout.buffer)
+        raise UsageError("cannot write pixels to standard output", why=why, hint="-o out.mp4")
+
+
+def _pipe(frames: Iterator[Pixels], info: SequenceInfo) -> SavedSequence:
+    """Write raw pixels to standard output as they come, and say how to receive them."""
+    first = next(frames)
+    height, width, channels = first.shape
+    pipe = RawPipe(sys.stdout.buffer, replace(info, height=height, width=width, channels=channels))
+    output().say(f"Writing raw pixels to standard output; to be read with {pipe.command}.")
+    count = 0
+    for count, frame in enumerate(chain([first], frames), 1):  # noqa: B007 -- it is what was counted
+        pipe.write(frame)
+    return SavedSequence(_STDOUT, count, pipe.pixels, pipe.notes)
 
 
 def _tensors(sequence: Sequence, bar: Bar) -> Iterator[Tensor]:

@@ -84,7 +84,9 @@ def _run(spec: TaskSpec, options_class: type[Config]) -> Any:
         source: Annotated[
             str,
             typer.Argument(
-                metavar="SOURCE", help="Sequence: video file, frame folder or array.", show_default=False
+                metavar="SOURCE",
+                help="Sequence: video file, frame folder, array, camera:0, an address, or - for raw pixels.",
+                show_default=False,
             ),
         ],
         model: Model,
@@ -94,7 +96,7 @@ def _run(spec: TaskSpec, options_class: type[Config]) -> Any:
                 "-o",
                 "--output",
                 metavar="OUT",
-                help=f"Video, GIF, .npy or folder to write; - for standard output. [SOURCE.{spec.name}.mp4 here]",
+                help=f"Video, GIF, .npy or folder to write; - for raw pixels. [SOURCE.{spec.name}.mp4 here]",
             ),
         ] = None,
         overwrite: Overwrite = False,

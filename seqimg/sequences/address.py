@@ -1,5 +1,6 @@
 """Video at an address: `http://`, `https://`, `rtsp://`, `rtsps://`."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -20,7 +21,6 @@ __all__ = ["open_address"]
 _WEB = {
     "format_whitelist": f"{DEMUXERS},mpjpeg",
     "reconnect": "1",
-    "reconnect_on_network_error": "1",
     "reconnect_max_retries": str(RETRIES),
     "reconnect_delay_max": "4",
     "user_agent": "seqimg",
@@ -61,13 +61,16 @@ def _connected(address: str, options: dict[str, str]) -> Iterator[av.container.I
         # The error's own text may hold the address, with all that is secret in it.
         raise SequenceError(f"cannot read {masked(address)}", why=_why(error)) from None
     with container:
+        if not container.streams:
+            raise SequenceError(f"cannot read {masked(address)}", why="nothing came that could be video")
         yield container
 
 
 def _why(error: Exception) -> str:
     if isinstance(error, _TIMES):
         return f"no answer within {OPEN_SECONDS:g} s"
-    if isinstance(error, av.error.InvalidDataError):
+    # What is not on the list of formats is an invalid argument to FFmpeg.
+    if isinstance(error, av.error.InvalidDataError) or getattr(error, "errno", None) == errno.EINVAL:
         return "what comes from there is no video; playlists are not followed"
     if isinstance(error, av.error.ProtocolNotFoundError):
         return "this FFmpeg cannot speak to such an address"

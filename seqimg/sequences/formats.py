@@ -1,5 +1,6 @@
 """Which format a path is of, by its suffix."""
 
+import os
 import re
 from pathlib import PurePath
 from typing import Literal
@@ -31,8 +32,10 @@ def by_scheme(source: str) -> FormatSpec | None:
         >>> by_scheme("clip.mp4") is None
         True
     """
-    scheme, colon, _ = source.partition(":")
-    return next((spec for spec in _with("reader") if colon and scheme.lower() in spec.schemes), None)
+    scheme, colon, rest = source.partition(":")
+    if not colon or (not rest.startswith("//") and os.path.lexists(source)):
+        return None  # a file may be called camera:0
+    return next((spec for spec in _with("reader") if scheme.lower() in spec.schemes), None)
 
 
 def unlike_files(source: str, *, raw: bool = False) -> FormatSpec | None:

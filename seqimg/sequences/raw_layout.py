@@ -37,7 +37,7 @@ PIXELS: dict[str, tuple[str, int]] = {
 }
 """The pixel formats read and written, by FFmpeg's names: type of a value, and channels."""
 
-_LAYOUT = re.compile(r"(\d{1,9})x(\d{1,9})(?:@([0-9./]{1,30}))?(?::(\w+))?")
+_LAYOUT = re.compile(r"([0-9]{1,9})x([0-9]{1,9})(?:@([0-9./]{1,30}))?(?::(\w+))?")
 RAW_HINT = "--raw 640x480@25:rgb24"
 
 

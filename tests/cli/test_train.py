@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from seqimg import modelfolder, open_sequence, save_sequence
@@ -109,26 +110,54 @@ def test_run_writes_what_the_name_says(cli: Cli, media: Path, model: Path, out: 
     assert list(contents(Path.cwd())) == [name for name in contents(Path.cwd()) if name.split("/")[0] in out]
 
 
-def test_run_writes_to_a_pipe(media: Path, model: Path) -> None:
+def test_run_stands_in_a_pipe(media: Path, model: Path) -> None:
+    with open_sequence(media / "good.mp4") as sequence:
+        frames, info = list(sequence), sequence.info
+    run = [sys.executable, "-m", "seqimg", "predict", "run"]
+    flags = ["--model", model, "--horizon", "3", "--lead-in", "2"]
+    raw = f"{info.width}x{info.height}@{info.fps}"
+    done = subprocess.run(
+        [*run, "-", "--raw", raw, *flags, "-o", "-"],
+        input=b"".join(frame.tobytes() for frame in frames),
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    said = done.stderr.decode()
+    assert done.returncode == 0, said
+    assert f"-pixel_format rgb24 -video_size {info.width}x{info.height} -framerate {info.fps} -i -" in said
+    assert "Try:" not in said
+    made = np.frombuffer(done.stdout, np.uint8).reshape(5, info.height, info.width, 3)
+    np.testing.assert_array_equal(made[:2], frames[-2:])
+    assert list(contents(Path.cwd())) == []
+    # What one process writes the next one reads; raw or not, the frames are the same.
+    again = [sys.executable, "-m", "seqimg", "predict", "run", media / "good.mp4", *flags, "-o", "-"]
+    with subprocess.Popen(again, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as first:
+        second = subprocess.run(
+            [*run, "-", "--raw", raw, *flags, "-o", "out.npy"],
+            stdin=first.stdout,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+    assert (first.returncode, second.returncode) == (0, 0), second.stderr
+    assert np.load("out.npy").shape == made.shape
+    np.testing.assert_array_equal(np.load("out.npy")[:2], made[-2:])
 
-    words = [
-        sys.executable,
-        "-m",
-        "seqimg",
-        "predict",
-        "run",
-        media / "good.mp4",
-        "--model",
-        model,
-        "-o",
-        "-",
-    ]
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    Path("piped.mp4").write_bytes(done.stdout)
-    with open_sequence("piped.mp4") as sequence:
-        assert len(list(sequence)) == 5
-    assert list(contents(Path.cwd())) == ["piped.mp4"]
+
+def test_a_reader_that_goes_away_is_no_error(media: Path, model: Path) -> None:
+    run = [sys.executable, "-m", "seqimg", "predict", "run", media / "good.mp4", "--model", model]
+    with subprocess.Popen(
+        [*run, "--horizon", "400", "-o", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1)
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert process.returncode == 141
+    assert "Traceback" not in said
+    assert said.splitlines()[-1].startswith("Writing raw pixels")
 
 
 def test_damaged_frames_are_left_out_when_asked_and_reported(
