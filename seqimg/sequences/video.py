@@ -81,8 +81,10 @@ class VideoSequence(Sequence):
             self._may_jump &= is_whole(container, stream) and not short and not first.interlaced_frame
             self._convert = plan_conversion(first)
             super().__init__(_info(path, container, stream, first, self._convert, short))
+            # AVI has one time stamp for each stored picture, which is not the next one shown.
+            is_shuffled = container.format.name == "avi" and stream.codec_context.has_b_frames
+            self._first_pts, self._time_base = None if is_shuffled else first.pts, time_base(stream)
         self._first_shape = (first.height, first.width)
-        self._first_pts, self._time_base = first.pts, time_base(stream)
         if self._may_jump:
             self._take(cached_index(path))
 

@@ -32,6 +32,8 @@ def test_forward_and_random_access_agree(folder: Path, name: str) -> None:
         assert [(frame.index, number_of(_eight_bit(frame.pixels))) for frame in truth] == [
             (i, i) for i in range(count)
         ]
+        if make.times is None:
+            assert [frame.time for frame in truth] == pytest.approx([i / 25 for i in range(count)], abs=0.002)
         for wanted in _lists(count):
             _agree(sequence, truth, wanted)
 

@@ -135,6 +135,15 @@ def test_turned_frames_by_jumping(tmp_path: Path, degrees: int) -> None:
             assert number_of(np.rot90(frame.pixels, degrees // 90)) == frame.index
 
 
+def test_interlaced_frames_are_read_from_the_start(tmp_path: Path) -> None:
+    """Their fields may be packets of their own, which no index tells."""
+    path = tmp_path / "a.mp4"
+    encode(path, "libx264", COUNT, options={"g": "12", "x264-params": "tff=1"})
+    _is_exact(path, COUNT)
+    with av.open(str(path)) as container:
+        assert next(container.decode(video=0)).interlaced_frame
+
+
 def test_hidden_frames_of_vp8_do_not_count(tmp_path: Path) -> None:
     path = tmp_path / "a.webm"
     encode(path, "libvpx", COUNT, options={"g": "12", "deadline": "realtime", "lag-in-frames": "0"})

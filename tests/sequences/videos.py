@@ -82,6 +82,7 @@ MAKES = (
     Make("four.mp4", "mpeg4", {"bf": "2", "g": "12"}, jumps=False),
     Make("four.avi", "mpeg4", {"g": "12"}, jumps=False),
     Make("packed.avi", "mpeg4", {"bf": "2", "g": "12"}, jumps=False),
+    Make("shuffled.avi", "libx264", {"bf": "3", "g": "12", "b_strategy": "0"}, jumps=False),
     Make("intra.avi", "mjpeg", pixel_format="yuvj420p", jumps=False),
     Make("two.ts", "mpeg2video", {"bf": "2", "g": "12"}, jumps=False),
     Make("two.mpg", "mpeg2video", {"bf": "2", "g": "12"}, jumps=False),
