@@ -1,5 +1,6 @@
 """The work of `seqimg data convert`."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from fractions import Fraction
@@ -11,12 +12,16 @@ from seqimg.errors import UsageError
 from seqimg.publish import check_writable
 from seqimg.sequences import open_configured
 from seqimg.sequences.base import ASSUMED_FPS, Sequence
-from seqimg.sequences.convert import Conversion, Converted, convert_sequence
+from seqimg.sequences.convert import ChangedFrames, Conversion, Converted, convert_sequence
 from seqimg.sequences.geometry import Crop, Size
+from seqimg.sequences.masking import masked
+from seqimg.sequences.piping import RawPipe
+from seqimg.sequences.publishing import SavedSequence
 from seqimg.sequences.selection import Moment, Span
 
 __all__ = ["convert"]
 
+_STDOUT = "-"
 _FINE = Fraction(1_000_000)
 
 
@@ -54,24 +59,57 @@ def convert(
         quality=quality,
         keep_audio=keep_audio,
     )
-    check_writable(Path(target), overwrite=overwrite)
+    if target == _STDOUT:
+        _check_stdout(conversion)
+    else:
+        check_writable(Path(target), overwrite=overwrite)
     with open_configured(source, reading) as sequence:
         output().say(sequence.info.sentence())
         with output().progress("Converting", total=_expected(sequence, conversion.span)) as bar:
-            done = convert_sequence(
-                sequence, target, conversion, overwrite=overwrite, advance=lambda: bar.advance()
-            )
+            if target == _STDOUT:
+                done = _pipe(ChangedFrames(sequence, conversion, lambda: bar.advance()))
+            else:
+                done = convert_sequence(
+                    sequence, target, conversion, overwrite=overwrite, advance=lambda: bar.advance()
+                )
         losses = sequence.losses()
     if losses:
         output().warn(losses)
     for sentence in _sentences(done, conversion):
         output().say(sentence)
+    if target == _STDOUT:
+        return
     output().data(
-        {"source": source, "output": target, "frames_lost": [asdict(lost) for lost in sequence.damage]}
+        {
+            "source": masked(source),
+            "output": target,
+            "frames_lost": [asdict(lost) for lost in sequence.damage],
+        }
         | _figures(done),
         f"Saved {target} ({_frames(done.saved.frame_count)})",
     )
     output().hint(command("seqimg", "data", "info", target))
+
+
+def _check_stdout(conversion: Conversion) -> None:
+    if output().json or sys.stdout.isatty():
+        why = "--json prints there" if output().json else "it is a terminal"
+        raise UsageError("cannot write pixels to standard output", why=why, hint="a file such as out.mp4")
+    for option, is_given in (("--keep-audio", conversion.keep_audio), ("--quality", conversion.quality)):
+        if is_given:
+            raise UsageError(f"{option} means nothing for raw pixels on standard output")
+
+
+def _pipe(frames: ChangedFrames) -> Converted:
+    """Hand raw pixels to whatever reads standard output."""
+    pipe = RawPipe(sys.stdout.buffer, frames.info)
+    output().say(f"Raw {pipe.pixels} on standard output: {pipe.command}")
+    written = 0
+    for frame in frames:
+        pipe.write(frame.pixels)
+        written += 1
+    saved = SavedSequence(Path(_STDOUT), written, pipe.pixels, (*frames.notes, *pipe.notes))
+    return Converted(saved, frames.read, frames.counts.dropped, frames.counts.repeated)
 
 
 def _span(changes: Mapping[str, str], every: int) -> Span:

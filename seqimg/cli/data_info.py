@@ -9,6 +9,7 @@ from seqimg.config import ReadingConfig
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.publish import check_writable, publish_file
 from seqimg.sequences.base import Sequence, SequenceInfo
+from seqimg.sequences.masking import masked
 from seqimg.sequences.sheet import clock, contact_sheet
 from seqimg.sequences.survey import Survey, open_leniently, survey, understood
 
@@ -37,8 +38,8 @@ def tell(paths: Several[str], reading: ReadingConfig, *, sheet: Path | None, ove
             failed.append(error)
             described = {"message": error.message, "why": error.why}
             output().data(
-                {"path": path, "error": described},
-                f"{path}\n{_line('cannot be read', ': '.join(filter(None, (error.message, error.why))))}",
+                {"path": masked(path), "error": described},
+                f"{masked(path)}\n{_line('cannot be read', ': '.join(filter(None, (error.message, error.why))))}",
             )
     if failed:
         raise SeqimgError(f"{len(failed)} of {len(paths)} sequences cannot be read", why=failed[0].message)
@@ -62,9 +63,9 @@ def _tell_one(path: str, reading: ReadingConfig, sheet: Path | None, overwrite: 
         if sheet is not None:
             _draw(sequence, found, sheet, overwrite)
     if sheet is None:
-        output().hint(command("seqimg", "data", "info", path, "--sheet", "sheet.png"))
+        output().hint(command("seqimg", "data", "info", masked(path), "--sheet", "sheet.png"))
     else:
-        output().hint(command("seqimg", "data", "check", path))
+        output().hint(command("seqimg", "data", "check", masked(path)))
 
 
 def _draw(sequence: Sequence, found: Survey, sheet: Path, overwrite: bool) -> None:

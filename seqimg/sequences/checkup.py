@@ -7,6 +7,7 @@ from typing import Literal
 from seqimg.config import ReadingConfig
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.sequences.base import Damage, Sequence, SequenceError
+from seqimg.sequences.masking import masked
 from seqimg.sequences.survey import open_leniently, understood
 
 __all__ = ["Checkup", "check_sequence"]
@@ -69,11 +70,11 @@ def check_sequence(
     except SeqimgError as error:
         if strict and isinstance(error, UsageError):
             raise
-        return Checkup(path=path, state="unreadable", reason=_one_line(error, path))
+        return Checkup(path=masked(path), state="unreadable", reason=_one_line(error, path))
     with sequence:
         # Gaps that were asked to be skipped are what the user knows of.
         gaps_count = reading.gaps == "error"
-        return _read(path, sequence, "; ".join(noticed) or None, gaps_count, advance)
+        return _read(masked(path), sequence, "; ".join(noticed) or None, gaps_count, advance)
 
 
 def _read(

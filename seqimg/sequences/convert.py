@@ -18,7 +18,7 @@ from seqimg.sequences.resize import Resizer
 from seqimg.sequences.save import open_writer
 from seqimg.sequences.selection import Resampled, Span, resample
 
-__all__ = ["Conversion", "Converted", "convert_sequence"]
+__all__ = ["ChangedFrames", "Conversion", "Converted", "convert_sequence"]
 
 _STRETCH = 0.02  # what rounding to whole pixels may do
 
@@ -95,70 +95,84 @@ def convert_sequence(
         >>> done.saved.frame_count, np.load(done.saved.path).shape
         (50, (50, 24, 32, 1))
     """
-    info, rate = sequence.info, conversion.fps
-    if rate is not None and not 0 < rate <= MAX_FPS:
-        raise UsageError(f"{float(rate):g} frames a second is no frame rate", why=f"at most {MAX_FPS}")
-    change, counts = _Change(info, conversion), Resampled()
-    feed = _Feed(sequence, conversion.span, change, advance)
-    frames = iter(feed)
-    if rate is not None:
-        pace = (info.fps or ASSUMED_FPS) / conversion.span.every
-        frames = resample(frames, rate, counts, last=float(1 / pace))
+    frames = ChangedFrames(sequence, conversion, advance)
+    if conversion.keep_audio and (frames.info.live or not Path(frames.info.path).is_file()):
+        raise UsageError(f"cannot keep the sound of {frames.info.path}", why="it is no file")
     # Whether there is a frame at all, and when the sound begins, only the first one tells.
-    first = next(frames)
-    with _writer(info, path, conversion, feed.began, overwrite) as writer:
-        timed = rate is None and info.fps is not None
-        for frame in chain([first], frames):
-            writer.write(frame.pixels, frame.time - first.time if timed else None)
-    notes = (*change.notes, *writer.saved.notes)
-    return Converted(replace(writer.saved, notes=notes), feed.read, counts.dropped, counts.repeated)
+    passing = iter(frames)
+    first = next(passing)
+    with _writer(frames, path, overwrite) as writer:
+        for frame in chain([first], passing):
+            writer.write(frame.pixels, frame.time - first.time if frames.is_timed else None)
+    saved = replace(writer.saved, notes=(*frames.notes, *writer.saved.notes))
+    return Converted(saved, frames.read, frames.counts.dropped, frames.counts.repeated)
 
 
-def _writer(
-    info: SequenceInfo,
-    path: str | os.PathLike[str],
-    conversion: Conversion,
-    began: float,
-    overwrite: bool,
-) -> PublishingWriter:
-    kept = None if info.fps is None else info.fps / conversion.span.every
-    return open_writer(
-        path,
-        fps=conversion.fps or kept,
-        value_range=info.value_range,
-        overwrite=overwrite,
-        pixel_aspect=info.pixel_aspect,
-        quality=conversion.quality,
-        audio_from=AudioSource(Path(info.path), began) if conversion.keep_audio else None,
-    )
-
-
-class _Feed:
-    """The chosen frames, changed, and what there is to know of them.
+class ChangedFrames:
+    """The frames of a sequence as a conversion wants them, one by one, and what they are.
 
     Args:
         sequence: Where they come from.
-        span: Which.
-        change: What is done to each.
-        advance: Called after each.
+        conversion: What to change.
+        advance: Called after each that is read.
 
     Attributes:
-        read: How many came so far.
-        began: When the first is shown, in seconds.
+        conversion: What is changed.
+        info: What the changed frames are.
+        is_timed: Whether their times are their own rather than a constant rate's.
+        notes: What there is to say of the change.
+        read: How many were read so far.
+        began: When the first is shown, in seconds of the source.
+        counts: What became of them at the new rate.
+
+    Raises:
+        SequenceError: The new size is over the limits.
+        UsageError: The crop reaches beyond the frame, or the rate is none.
     """
 
     def __init__(
-        self, sequence: Sequence, span: Span, change: "_Change", advance: Callable[[], None]
+        self, sequence: Sequence, conversion: Conversion, advance: Callable[[], None] = lambda: None
     ) -> None:
-        self._sequence, self._span, self._change, self._advance = sequence, span, change, advance
+        info, rate = sequence.info, conversion.fps
+        if rate is not None and not 0 < rate <= MAX_FPS:
+            raise UsageError(f"{float(rate):g} frames a second is no frame rate", why=f"at most {MAX_FPS}")
+        self._sequence, self._change, self._advance = sequence, _Change(info, conversion), advance
+        self.conversion, self.counts = conversion, Resampled()
+        height, width = self._change.size
+        kept = None if info.fps is None else info.fps / conversion.span.every
+        self.info = replace(
+            info, height=height, width=width, fps=rate or kept, frame_count=None, codec=None, notes=()
+        )
+        self.is_timed = rate is None and info.fps is not None
+        self.notes = self._change.notes
         self.read, self.began = 0, 0.0
 
     def __iter__(self) -> Iterator[TimedFrame]:
-        for frame in self._span.frames(self._sequence):
+        rate, frames = self.conversion.fps, self._changed()
+        if rate is None:
+            return frames
+        pace = (self._sequence.info.fps or ASSUMED_FPS) / self.conversion.span.every
+        return resample(frames, rate, self.counts, last=float(1 / pace))
+
+    def _changed(self) -> Iterator[TimedFrame]:
+        for frame in self.conversion.span.frames(self._sequence):
             self.began = frame.time if self.read == 0 else self.began
             self.read += 1
             yield replace(frame, pixels=self._change(frame.pixels))
             self._advance()
+
+
+def _writer(frames: ChangedFrames, path: str | os.PathLike[str], overwrite: bool) -> PublishingWriter:
+    info = frames.info
+    return open_writer(
+        path,
+        fps=info.fps,
+        value_range=info.value_range,
+        overwrite=overwrite,
+        pixel_aspect=info.pixel_aspect,
+        quality=frames.conversion.quality,
+        audio_from=AudioSource(Path(info.path), frames.began) if frames.conversion.keep_audio else None,
+    )
 
 
 class _Change:
@@ -169,6 +183,7 @@ class _Change:
         conversion: What to change.
 
     Attributes:
+        size: Height and width afterwards.
         notes: What there is to say.
     """
 
@@ -177,9 +192,9 @@ class _Change:
         self._part = conversion.crop.place(height, width) if conversion.crop else None
         if conversion.crop is not None:
             height, width = conversion.crop.height, conversion.crop.width
-        new_height, new_width = conversion.size.of(height, width) if conversion.size else (height, width)
-        self._resize = Resizer(replace(info, height=height, width=width), new_height, new_width)
-        stretch = new_width * height / (new_height * width)
+        self.size = conversion.size.of(height, width) if conversion.size else (height, width)
+        self._resize = Resizer(replace(info, height=height, width=width), *self.size)
+        stretch = self.size[1] * height / (self.size[0] * width)
         self.notes = (f"stretched {stretch:.3g} times in width",) if abs(stretch - 1) > _STRETCH else ()
 
     def __call__(self, pixels: Pixels) -> Pixels:

@@ -3,9 +3,12 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 import pytest
@@ -65,6 +68,37 @@ def test_sound_comes_along(cli: Cli) -> None:
         cli("data", "convert", bunny, "b.webm", "--keep-audio", "--quiet"), 1, "aac", ".mp4 or .mkv"
     )
     assert not Path("b.webm").exists()
+
+
+def test_raw_pixels_in_a_pipe(room: Path) -> None:
+    words = [sys.executable, "-m", "seqimg", "data", "convert"]
+    part = ["--start", "10f", "--end", "20f"]
+    with subprocess.Popen([*words, room / "ein film.mp4", "-", *part], stdout=PIPE, stderr=PIPE) as first:
+        back = [*words, "-", "back.npy", "--raw", "128x48@25:rgb24", "--quiet"]
+        done = subprocess.run(
+            back, stdin=first.stdout, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert first.stderr is not None
+        said = first.stderr.read().decode()
+    assert done.returncode == first.returncode == 0, (done.stderr, said)
+    assert "-video_size 128x48" in said
+    assert [number_of(frame) for frame in np.load("back.npy")] == list(range(10, 20))
+    with subprocess.Popen(
+        [*words, room / "ein film.mp4", "-", "--size", "1280"], stdout=PIPE, stderr=PIPE
+    ) as first:
+        assert first.stdout is not None
+        first.stdout.read(10)
+        first.stdout.close()
+        assert first.stderr is not None
+        assert b"Traceback" not in first.stderr.read()
+    assert first.returncode in (0, 141)
+
+
+def test_raw_pixels_and_what_they_cannot(cli: Cli, room: Path) -> None:
+    for words in (("--json",), ("--keep-audio",), ("--quality", "5")):
+        result = cli("data", "convert", room / "ein film.mp4", "-", *words)
+        assert result.returncode == 2
+        assert "standard output" in result.stderr
 
 
 def test_damage_is_reported(cli: Cli, room: Path) -> None:
