@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from seqimg.cli.data_make import make
 from seqimg.cli.fields import SectionedCommand, with_flags
 from seqimg.config import ReadingConfig
 
 __all__ = ["app"]
 
-_HELP = "Look at sequences, check, index and convert them."
+_HELP = "Look at sequences, check, index, convert and make them."
 
 app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode=None)
 
@@ -25,7 +26,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existin
 
 @app.callback()
 def group() -> None:
-    """Look at sequences, check, index and convert them."""
+    """Look at sequences, check, index, convert and make them."""
 
 
 def info(
@@ -102,7 +103,7 @@ def convert(
         str,
         typer.Argument(
             metavar="OUT",
-            help="Video, GIF, array or folder; the ending names the format.",
+            help="Video, GIF, array or folder, by its ending; - for raw pixels on stdout.",
             show_default=False,
         ),
     ],
@@ -184,3 +185,4 @@ app.command("check", cls=SectionedCommand)(with_flags(check, hidden=("on_error",
 app.command("index")(index)
 app.command("convert", cls=SectionedCommand)(with_flags(convert, reading=ReadingConfig))
 # Further commands of the group, from files of their own.
+app.command("make")(make)
