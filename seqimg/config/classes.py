@@ -70,7 +70,36 @@ class TaskConfig(ReadingConfig):
     """
 
     data: Words = Field(
-        (), description="Sequences to learn from: video files, frame folders, arrays, or demo:NAME."
+        (),
+        description="What to learn from: video files, frame folders, arrays, data sets of many sequences, "
+        "or demo:NAME.",
+    )
+    layout: str = Field(
+        "auto",
+        description="How data sets lie on the disk, such as class-folders or moving-mnist:time-first; "
+        "auto looks, sequence takes each path as one sequence.",
+    )
+    split: Literal["auto", "time", "sequence"] = Field(
+        "auto",
+        description="What is kept for testing: the end of every sequence, or whole sequences; auto takes the "
+        "data set's own parts, else whole sequences of data sets and the end of sequences named one by one.",
+    )
+    stride: int = Field(1, ge=1, description="Frames from one of a clip's frames to the next.")
+    fps: float = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Frames a second that sequences are brought to, by the nearest in time; 0 leaves them.",
+    )
+    short: Literal["error", "drop", "pad", "loop", "repeat"] = Field(
+        "error",
+        description="Sequences shorter than a clip: refuse, leave out, fill up with nothing, begin again, "
+        "or hold the last frame.",
+    )
+    cache: Literal["auto", "disk", "none"] = Field(
+        "auto",
+        description="Decode everything once to a temporary file, or read frames when they are needed; auto "
+        "decodes what fits into half of the free space.",
     )
     size: int = Field(
         160,

@@ -2,32 +2,33 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, Self
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from seqimg.config import TaskConfig
-from seqimg.data.clips import Clip, ClipSource
+from seqimg.data.clips import Clip
+from seqimg.data.generated import GENERATED, GENERATED_SIDE, GeneratedDataset
 from seqimg.data.generator import Generator, Split
-from seqimg.data.store import FrameStore
+from seqimg.data.picking import Picks, Sampling
+from seqimg.data.requests import generator_of
+from seqimg.data.sources import Sources, open_sources
+from seqimg.data.splits import split_sequences
+from seqimg.data.store import FrameSource
 from seqimg.data.windows import Part, WindowDataset
 from seqimg.errors import SeqimgError, UsageError
-from seqimg.plugins.manager import plugin_host
 
-__all__ = ["ClipDataset", "Datasets", "GeneratedDataset", "window_datasets"]
+__all__ = ["ClipDataset", "Datasets", "window_datasets"]
 
-GENERATED = "demo:"
 _SPLIT: dict[Part, Split] = {"all": "test", "train": "train", "val": "val", "test": "test"}
-_GENERATED_CLIPS = {"train": 4096, "val": 48, "test": 96}
-_GENERATED_SIDE = 64
 
 
 class ClipDataset(Protocol):
-    """Clips by number; numbers beyond the length are the same clips in a later epoch."""
+    """Clips by number; numbers beyond the length are the same clips in a later epoch.
+
+    One whose clips differ in length has `lengths` too, a list with that of each: training then puts clips
+    of about one length into a batch.
+    """
 
     @property
     def owners(self) -> list[int]:
@@ -37,50 +38,6 @@ class ClipDataset(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Clip: ...
-
-
-class GeneratedDataset:
-    """Clips made on the fly by one or more generators, each making an equal share.
-
-    Training never sees a sequence twice: a number beyond the length makes a new one.
-
-    Args:
-        generators: Generators by name.
-        split: Photographs, glyphs and other sources of the three splits are disjoint.
-        length: Frames a clip.
-        side: Height and width in pixels.
-        seed: Seed of everything drawn.
-    """
-
-    def __init__(
-        self, generators: dict[str, Generator], split: Split, *, length: int, side: int, seed: int
-    ) -> None:
-        self.names, self.generators = list(generators), list(generators.values())
-        self.split, self.length, self.side, self.seed = split, length, side, seed
-        firsts = [self.owners.index(which) for which in range(len(generators))]
-        self.channels = max(self._make(first).shape[1] for first in firsts)
-
-    @property
-    def owners(self) -> list[int]:
-        """For each clip, the index of its generator."""
-        return [self._owner(item) for item in range(len(self))]
-
-    def __len__(self) -> int:
-        return _GENERATED_CLIPS[self.split]
-
-    def __getitem__(self, index: int) -> Clip:
-        frames = self._make(index).expand(-1, self.channels, -1, -1)  # grey beside colour becomes grey colour
-        return Clip(frames, ClipSource(GENERATED + self.names[self._owner(index)], index))
-
-    def _owner(self, index: int) -> int:
-        return index % len(self) * len(self.generators) // len(self)
-
-    def _make(self, index: int) -> Tensor:
-        size = (self.side, self.side)
-        frames = self.generators[self._owner(index)](
-            index, length=self.length, size=size, seed=self.seed, split=self.split
-        )
-        return torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2))).float() / 255
 
 
 @dataclass(frozen=True)
@@ -96,6 +53,7 @@ class Datasets:
         channels: Channels of all of them.
         readings: What was understood of each sequence, in a sentence.
         resources: What `close` closes.
+        classes: Names of the classes that labels stand for; empty without labels.
     """
 
     train: ClipDataset
@@ -104,6 +62,7 @@ class Datasets:
     channels: int
     readings: tuple[str, ...]
     resources: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)
+    classes: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Give up the frames; the clips cannot be read any more."""
@@ -116,14 +75,27 @@ class Datasets:
         self.close()
 
 
-def window_datasets(config: TaskConfig, *, length: int, step: int, part: Part = "test") -> Datasets:
+def window_datasets(
+    config: TaskConfig,
+    *,
+    length: int,
+    step: int,
+    part: Part = "test",
+    sampling: Sampling = "dense",
+    views: int = 0,
+    crops: int = 1,
+) -> Datasets:
     """Cut the sequences in `config.data` into windows.
 
     Args:
         config: The task's configuration.
-        length: Frames a clip.
+        length: Frames a clip; 0 for whole sequences.
         step: Frames from one validation or test window to the next; training takes every window.
-        part: Share of each sequence that the test set covers.
+        part: Share of each sequence, or of the sequences, that the test set covers.
+        sampling: How a clip's frames lie in the sequence.
+        views: 0 for every window of every sequence. Otherwise each sequence comes once an epoch in training,
+            as a clip drawn at random, once in validation, from its middle, and as so many views in testing.
+        crops: With `views`, crops of each view in testing, each of side `config.crop`: 1, 3 or 5.
 
     Raises:
         UsageError: No data is named, or generated and real data are mixed.
@@ -132,18 +104,25 @@ def window_datasets(config: TaskConfig, *, length: int, step: int, part: Part = 
     if not config.data:
         raise UsageError("no data was named", hint="--data my_video.mp4, or --data demo:pans")
     generated = [name.removeprefix(GENERATED) for name in config.data if name.startswith(GENERATED)]
-    if not generated:
-        return _from_sequences(config, length, step, part)
-    if len(generated) < len(config.data):
-        raise UsageError(
-            "--data names both generated and real sequences", why="a run learns from one or the other"
+    if generated:
+        if len(generated) < len(config.data):
+            raise UsageError(
+                "--data names both generated and real sequences", why="a run learns from one or the other"
+            )
+        return _from_generators(config, generated, length, part)
+    picks = Picks(
+        length, stride=config.stride, fps=config.fps, sampling=sampling, views=views, short=config.short
+    )
+    with ExitStack() as opened:
+        sources = open_sources(config, opened)
+        return replace(
+            _windows(config, sources, picks, step, part, crops if views else 0), resources=opened.pop_all()
         )
-    return _from_generators(config, generated, length, part)
 
 
 def _from_generators(config: TaskConfig, names: Sequence[str], length: int, part: Part) -> Datasets:
-    generators: dict[str, Generator] = {name: plugin_host().datasets.load(name) for name in names}
-    side = config.crop or _GENERATED_SIDE
+    generators: dict[str, Generator] = {name: generator_of(name) for name in names}
+    side = config.crop or GENERATED_SIDE
 
     def make(split: Split) -> GeneratedDataset:
         return GeneratedDataset(generators, split, length=length, side=side, seed=config.seed)
@@ -153,33 +132,48 @@ def _from_generators(config: TaskConfig, names: Sequence[str], length: int, part
     return Datasets(train, make("val"), make(_SPLIT[part]), train.channels, readings)
 
 
-def _from_sequences(config: TaskConfig, length: int, step: int, part: Part) -> Datasets:
-    with ExitStack() as opened:
-        stores = [opened.enter_context(FrameStore.read(path, config.size, config)) for path in config.data]
-        _check_alike(stores, length)
-        windows = partial(
-            WindowDataset, stores, length=length, holdout=config.holdout, validation=config.validation
-        )
-        return Datasets(
-            train=windows("train", crop=config.crop, seed=config.seed),
-            val=windows("val", step=step, at_most=config.validation_clips),
-            test=windows(part, step=step),
-            channels=stores[0].channels,
-            readings=tuple(
-                line for store in stores for line in (store.info.sentence(), store.losses) if line is not None
-            ),
-            resources=opened.pop_all(),
-        )
+def _windows(
+    config: TaskConfig, sources: Sources, picks: Picks, step: int, part: Part, crops: int
+) -> Datasets:
+    stores = sources.stores
+    _check_alike(stores, picks)
+    splits = _splits(config, sources)
+    windows = partial(
+        WindowDataset, stores, holdout=config.holdout, validation=config.validation, splits=splits
+    )
+    once = replace(picks, views=min(picks.views, 1), step=step)
+    side = config.crop if picks.views else 0
+    return Datasets(
+        train=windows(
+            "train", replace(once, step=1, jitter=picks.views > 0), crop=config.crop, seed=config.seed
+        ),
+        val=windows("val", once, at_most=config.validation_clips, crop=side, crops=1),
+        test=windows(part, replace(picks, step=step), crop=side, crops=crops),
+        channels=stores[0].channels,
+        readings=sources.readings,
+        classes=sources.classes,
+    )
 
 
-def _check_alike(stores: Sequence[FrameStore], length: int) -> None:
+def _splits(config: TaskConfig, sources: Sources) -> tuple[Split, ...] | None:
+    """Return the part of each sequence, or None where each is split in time."""
+    if config.split == "time" or (config.split == "auto" and not sources.many):
+        return None
+    items = [store.item for store in sources.stores]
+    if config.split == "auto" and len({item.path for item in items}) < 2:
+        return None
+    return split_sequences(items, holdout=config.holdout, validation=config.validation)
+
+
+def _check_alike(stores: Sequence[FrameSource], picks: Picks) -> None:
     first = stores[0]
     for store in stores:
-        if len(store) < length:
+        count = len(store)
+        if count < picks.reach and picks.short == "error" and not picks.fps:
             raise SeqimgError(
-                f"{store.path} has {len(store)} {'frame' if len(store) == 1 else 'frames'}, a clip needs {length}",
+                f"{store.path} has {count} {'frame' if count == 1 else 'frames'}, a clip needs {picks.reach}",
                 why="a model learns from whole clips, and is measured on them",
-                hint="a longer sequence, or a model of shorter clips",
+                hint="--short drop, or pad, loop, repeat; or a model of shorter clips",
             )
         if store.channels != first.channels:
             raise SeqimgError(

@@ -1,4 +1,7 @@
-"""Between frames as sources have them and tensors as models want them."""
+"""Between frames as sources have them and tensors as models want them.
+
+A tensor holds NaN where its frame has no value, until `fill_missing` splits it into numbers and a mask.
+"""
 
 import numpy as np
 import torch
@@ -6,18 +9,21 @@ from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-__all__ = ["resize", "to_frame", "to_tensor", "working_size"]
+__all__ = ["fill_missing", "resize", "to_frame", "to_tensor", "working_size"]
 
 
-def to_tensor(frame: NDArray[np.generic], value_range: tuple[float, float]) -> Tensor:
+def to_tensor(
+    frame: NDArray[np.generic], value_range: tuple[float, float], missing: NDArray[np.bool_] | None = None
+) -> Tensor:
     """Scale a frame to [0, 1] by its declared value range.
 
     Args:
         frame: `[H, W, C]` in any numeric dtype.
         value_range: The values that become 0 and 1.
+        missing: `[H, W, C]`, where there is no value, as `SequenceInfo.missing` tells; NaN stays NaN anyway.
 
     Returns:
-        `[C, H, W]` float32. Values outside the declared range land outside [0, 1].
+        `[C, H, W]` float32, NaN where there is no value. Values outside the declared range land outside [0, 1].
 
     Example:
         >>> import numpy as np
@@ -26,25 +32,58 @@ def to_tensor(frame: NDArray[np.generic], value_range: tuple[float, float]) -> T
     """
     low, high = value_range
     scaled = (frame.astype(np.float32) - low) / (high - low)
+    if missing is not None:
+        scaled[missing] = np.nan
     return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))
 
 
-def to_frame(tensor: Tensor, dtype: DTypeLike, value_range: tuple[float, float]) -> NDArray[np.generic]:
+def to_frame(
+    tensor: Tensor, dtype: DTypeLike, value_range: tuple[float, float], fill_value: float | None = None
+) -> NDArray[np.generic]:
     """Undo `to_tensor`: clip to [0, 1], scale to the value range, round for integers.
 
     Args:
-        tensor: `[C, H, W]` floating.
+        tensor: `[C, H, W]` floating; NaN is a missing value.
         dtype: dtype of the frame.
         value_range: The values that 0 and 1 become.
+        fill_value: What a missing value becomes; None for NaN in floats, the lower end in integers.
 
     Returns:
         `[H, W, C]` in `dtype`.
+
+    Example:
+        >>> to_frame(torch.tensor([[[0.5, torch.nan]]]), "uint16", (0, 100), fill_value=65535).ravel()
+        array([   50, 65535], dtype=uint16)
     """
     low, high = value_range
     values = tensor.detach().float().cpu().clamp(0, 1).numpy().transpose(1, 2, 0) * (high - low) + low
-    if np.issubdtype(np.dtype(dtype), np.integer):
+    whole = np.issubdtype(np.dtype(dtype), np.integer)
+    missing = np.isnan(values)
+    if missing.any():
+        values[missing] = fill_value if fill_value is not None else low if whole else np.nan
+    if whole:
         values = np.rint(values)
     return np.ascontiguousarray(values.astype(dtype))
+
+
+def fill_missing(frames: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Split frames into numbers and a mask: what is missing (NaN) becomes 0, the range's lower end.
+
+    Args:
+        frames: Floating, of any shape.
+
+    Returns:
+        The frames without NaN, and bool of the same shape, True where there is a value; None if nothing
+        is missing.
+
+    Example:
+        >>> fill_missing(torch.tensor([0.5, torch.nan]))
+        (tensor([0.5000, 0.0000]), tensor([ True, False]))
+    """
+    missing = frames.isnan()
+    if not missing.any():
+        return frames, None
+    return frames.masked_fill(missing, 0), ~missing
 
 
 def working_size(height: int, width: int, longer: int) -> tuple[int, int]:
@@ -63,7 +102,20 @@ def working_size(height: int, width: int, longer: int) -> tuple[int, int]:
 
 
 def resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resample `[N, C, H, W]` to `size` (height, width), bilinear with anti-aliasing when shrinking."""
+    """Resample `[N, C, H, W]` to `size` (height, width), bilinear with anti-aliasing when shrinking.
+
+    Missing values (NaN) count for nothing: a pixel is the mean of the values it covers, and is missing
+    itself if those are less than half of its area.
+    """
     if frames.shape[-2:] == size:
         return frames
+    numbers, mask = fill_missing(frames)
+    small = _interpolated(numbers, size)
+    if mask is None:
+        return small
+    share = _interpolated(mask.to(frames.dtype), size)
+    return (small / share).masked_fill(share < 0.5, torch.nan)
+
+
+def _interpolated(frames: Tensor, size: tuple[int, int]) -> Tensor:
     return interpolate(frames, size=size, mode="bilinear", align_corners=False, antialias=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from torch.utils.data import Sampler
 
-__all__ = ["SequenceBatches", "Shuffled"]
+__all__ = ["LengthBuckets", "SequenceBatches", "Shuffled"]
 
 
 class Shuffled(Sampler[int]):
@@ -61,3 +61,45 @@ class SequenceBatches(Sampler[list[int]]):
             batch.append(item)
         if batch:
             yield batch
+
+
+class LengthBuckets(Sampler[list[int]]):
+    """Batches of clips of about one length, in a new random order each epoch, for ever.
+
+    Clips are sorted by length, cut into buckets of several batches, shuffled within each, and the
+    batches of all buckets are shuffled: little padding, and still another mixture in every epoch. The
+    numbers it yields are those of [Shuffled][seqimg.data.Shuffled].
+
+    Args:
+        lengths: Of each item.
+        batch_size: Items in a batch; the last one of an epoch and bucket may have fewer.
+        seed: Seed of the orders.
+        batches: Batches in a bucket.
+
+    Example:
+        >>> from itertools import islice
+        >>> lengths = [9, 2, 9, 2, 9, 2]
+        >>> buckets = LengthBuckets(lengths, batch_size=3, seed=0, batches=1)
+        >>> [sorted({lengths[item % 6] for item in batch}) for batch in islice(buckets, 4)]
+        [[2], [9], [9], [2]]
+    """
+
+    def __init__(self, lengths: list[int], batch_size: int, seed: int, batches: int = 16) -> None:
+        self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
+        order = np.argsort(np.array(lengths), kind="stable")
+        bucket = batch_size * batches
+        self._buckets = [order[begin : begin + bucket] for begin in range(0, len(order), bucket)]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        epoch, size = 0, len(self.lengths)
+        while size:
+            rng = np.random.default_rng((self.seed, epoch))
+            found = []
+            for bucket in self._buckets:
+                mixed = rng.permutation(bucket)
+                found += [
+                    mixed[begin : begin + self.batch_size] for begin in range(0, len(mixed), self.batch_size)
+                ]
+            for which in rng.permutation(len(found)):
+                yield [epoch * size + int(item) for item in found[which]]
+            epoch += 1

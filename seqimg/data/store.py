@@ -1,10 +1,7 @@
 """A sequence decoded once to the model's working size, for random access in constant memory."""
 
-import os
-import shutil
-import tempfile
-from pathlib import Path
-from typing import IO, Self
+import math
+from typing import Protocol, Self
 
 import numpy as np
 import torch
@@ -12,51 +9,128 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqimg.config import ReadingConfig
+from seqimg.data.items import Item
 from seqimg.data.pixels import resize, to_tensor, working_size
+from seqimg.data.pool import FramePool, Stretch
 from seqimg.errors import SeqimgError
-from seqimg.sequences import open_configured
 from seqimg.sequences.base import Sequence, SequenceError, SequenceInfo
 
-__all__ = ["FrameStore"]
+__all__ = ["Box", "FrameSource", "FrameStore", "Places", "frame_bytes", "scaled_frame", "stored_dtype"]
+
+Places = NDArray[np.integer] | range
+"""Which frames, counted over those that there are."""
+
+Box = tuple[slice, slice]
+"""Which rows and columns."""
+
+
+class FrameSource(Protocol):
+    """Frames of one sequence at working size, by number.
+
+    Attributes:
+        item: The sequence.
+        info: What it said of itself.
+        times: `[T]` float64, seconds since its start.
+        indices: `[T]` int64, the place of each frame in the sequence: damaged ones that were left out count.
+        losses: What had to be left out, in a sentence.
+    """
+
+    item: Item
+    info: SequenceInfo
+    times: NDArray[np.float64]
+    indices: NDArray[np.int64]
+    losses: str | None
+
+    @property
+    def path(self) -> str:
+        """Where the frames come from."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """Height at working size, in pixels."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Width at working size, in pixels."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Channels of the frames."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def frames(self, places: Places, box: Box) -> Tensor:
+        """Return frames `[T, C, h, w]` in [0, 1], cut to `box`, NaN where there is no value."""
+        ...
+
+    def close(self) -> None:
+        """Give the frames up; they cannot be read any more."""
+        ...
 
 
 class FrameStore:
     """The frames of one sequence at working size, in an unnamed temporary file.
 
-    8-bit sources stay 8-bit, others become float32 scaled to [0, 1]. The file has no name on the
-    disk, so nothing is left behind however the process ends; `close`, or the end of a `with` block,
-    frees its space at once.
+    8-bit sources stay 8-bit, others become float32 scaled to [0, 1], NaN where there is no value. The
+    file has no name on the disk, so nothing is left behind however the process ends; `close`, or the
+    end of a `with` block, frees its space at once, unless other stores share the file.
 
     Args:
-        path: Where the frames came from.
+        item: Where the frames came from.
         info: What the sequence said of itself.
-        pixels: `[T, H, W, C]` uint8 or float32.
+        stretch: Where they are.
+        times: Seconds of each frame.
+        indices: Place of each frame in the source.
         losses: What had to be left out, in a sentence.
     """
 
     def __init__(
-        self, path: str, info: SequenceInfo, pixels: NDArray[np.generic], losses: str | None = None
+        self,
+        item: Item,
+        info: SequenceInfo,
+        stretch: Stretch,
+        times: NDArray[np.float64],
+        indices: NDArray[np.int64],
+        losses: str | None = None,
     ) -> None:
-        self.path, self.info, self.losses = path, info, losses
-        self._pixels: NDArray[np.generic] | None = pixels
+        self.item, self.info, self.times, self.indices, self.losses = item, info, times, indices, losses
+        self._stretch: Stretch | None = stretch
+        self.path = item.path
 
     @classmethod
-    def read(cls, path: str, longer_side: int, reading: ReadingConfig | None = None) -> Self:
+    def read(
+        cls,
+        item: Item | str,
+        longer_side: int,
+        reading: ReadingConfig | None = None,
+        pool: FramePool | None = None,
+    ) -> Self:
         """Decode a whole sequence.
 
         Args:
-            path: Where it is.
+            item: The sequence, or where it is.
             longer_side: Frames are shrunk until their longer side has at most this many pixels; 0 for never.
             reading: How to read it.
+            pool: The file to put the frames into; None for a new one.
 
         Raises:
             SequenceError: The sequence cannot be read or is damaged.
             SeqimgError: The temporary folder has no room for the frames.
         """
-        with open_configured(path, reading or ReadingConfig()) as sequence:
-            size = working_size(sequence.info.height, sequence.info.width, longer_side)
-            pixels = _decode(sequence, size)
-            return cls(path, sequence.info, pixels, sequence.losses())
+        item = Item(item) if isinstance(item, str) else item
+        pool = pool or FramePool()
+        with item.open(reading or ReadingConfig()) as sequence:
+            info = sequence.info
+            size = working_size(info.height, info.width, longer_side)
+            count = info.frame_count if item.places is None else len(item.places)
+            if item.seconds is None:
+                pool.check_room(item.path, frame_bytes(info, size) * (count or 0))
+            stretch, times, indices = _decode(item, sequence, size, pool)
+            return cls(item, info, stretch, times, indices, sequence.losses())
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -69,7 +143,7 @@ class FrameStore:
 
     def close(self) -> None:
         """Give the frames up; they cannot be read any more."""
-        self._pixels = None
+        self._stretch = None
 
     @property
     def pixels(self) -> NDArray[np.generic]:
@@ -78,9 +152,9 @@ class FrameStore:
         Raises:
             SequenceError: The store was closed.
         """
-        if self._pixels is None:
+        if self._stretch is None:
             raise SequenceError(f"the frames of {self.path} were closed", hint="read them again")
-        return self._pixels
+        return self._stretch.pixels
 
     @property
     def height(self) -> int:
@@ -97,54 +171,61 @@ class FrameStore:
         """Channels of the frames."""
         return int(self.pixels.shape[3])
 
-    def frames(self, first: int, count: int, box: tuple[slice, slice]) -> Tensor:
-        """Return `count` frames from `first`, cut to `box` (rows, columns): `[T, C, h, w]` in [0, 1]."""
-        pixels = self.pixels[first : first + count, box[0], box[1]]
+    def frames(self, places: Places, box: Box) -> Tensor:
+        """Return frames `[T, C, h, w]` in [0, 1], cut to `box` (rows, columns), NaN where there is no value."""
+        pixels = self.pixels[_as_slice(places), box[0], box[1]]
         scale = 1 / 255 if pixels.dtype == np.uint8 else 1.0
         # Always a copy: the file is mapped read-only, and tensors can be written to.
         return torch.from_numpy(np.array(pixels.transpose(0, 3, 1, 2), order="C")).float() * scale
 
 
-def _decode(sequence: Sequence, size: tuple[int, int]) -> NDArray[np.generic]:
+def stored_dtype(info: SequenceInfo) -> np.dtype[np.generic]:
+    """Return the dtype frames are kept in: only floats have a place for missing values."""
+    return np.dtype(np.uint8 if info.dtype == "uint8" and not info.may_miss else np.float32)
+
+
+def frame_bytes(info: SequenceInfo, size: tuple[int, int]) -> int:
+    """Return the bytes of one frame as it is kept, at `size` (height, width)."""
+    return math.prod(size) * info.channels * stored_dtype(info).itemsize
+
+
+def scaled_frame(frame: NDArray[np.generic], info: SequenceInfo, size: tuple[int, int]) -> Tensor:
+    """Return a frame `[H, W, C]` at `size`, `[C, h, w]` in [0, 1], NaN where there is no value.
+
+    What is kept as 8 bits is rounded to them.
+    """
+    missing = info.missing(frame) if info.may_miss else None
+    scaled = resize(to_tensor(frame, info.value_range, missing)[None], size)[0]
+    if stored_dtype(info) == np.uint8:
+        scaled = (scaled * 255).round().clamp(0, 255)
+    return scaled
+
+
+def _decode(
+    item: Item, sequence: Sequence, size: tuple[int, int], pool: FramePool
+) -> tuple[Stretch, NDArray[np.float64], NDArray[np.int64]]:
     info = sequence.info
-    dtype = np.dtype(np.uint8 if info.dtype == "uint8" else np.float32)
-    shape = (*size, info.channels)
-    _check_room(info, int(np.prod(shape)) * dtype.itemsize)
-    # Unbuffered, or a full disk would be met once more on closing.
-    with tempfile.TemporaryFile(prefix="seqimg-", buffering=0) as file:
-        count = 0
-        for frame in sequence:
-            scaled = resize(to_tensor(frame, info.value_range)[None], size)[0].permute(1, 2, 0)
-            stored = (scaled * 255).round().clamp(0, 255) if dtype == np.uint8 else scaled
-            _append(file, np.ascontiguousarray(stored.numpy().astype(dtype)).tobytes())
-            count += 1
-        # The map outlives the file object: the system keeps the file until the map is gone.
-        pixels: NDArray[np.generic] = np.memmap(file, dtype=dtype, mode="r", shape=(count, *shape))
-    return pixels
+    dtype, times, indices = stored_dtype(info), [], []
+    with pool.stretch(dtype, (*size, info.channels)) as stretch:
+        for frame in item.timed(sequence):
+            pixels = scaled_frame(frame.pixels, info, size).permute(1, 2, 0)
+            stretch.append(np.ascontiguousarray(pixels.numpy().astype(dtype)))
+            times.append(frame.time)
+            indices.append(frame.index)
+        if not times:
+            raise SeqimgError(
+                f"nothing of {item.path} can be used", why=sequence.losses() or "it has no frames"
+            )
+    return stretch, np.array(times), np.array(indices, np.int64)
 
 
-def _append(file: IO[bytes], frame: bytes) -> None:
-    left = memoryview(frame)
-    try:
-        while left:  # an unbuffered file may take less than all
-            left = left[file.write(left) :]
-    except OSError as error:
-        raise _no_room(f"cannot write to {tempfile.gettempdir()}: {error.strerror}") from error
-
-
-def _check_room(info: SequenceInfo, frame_bytes: int) -> None:
-    folder = Path(tempfile.gettempdir())
-    needed, free = frame_bytes * (info.frame_count or 0), shutil.disk_usage(folder).free
-    if needed > free:
-        raise _no_room(
-            f"{info.path} needs {needed / 1e9:.1f} GB of temporary space, {folder} has {free / 1e9:.1f} GB"
-        )
-
-
-def _no_room(message: str) -> SeqimgError:
-    elsewhere = ", or TMPDIR=/somewhere/larger" if os.name == "posix" else ""
-    return SeqimgError(
-        message,
-        why="frames are read in random order, so they are decoded once to disk",
-        hint=f"a smaller --size{elsewhere}",
-    )
+def _as_slice(places: Places) -> slice | NDArray[np.integer]:
+    """Return neighbours as a slice, which reads nothing but what it names."""
+    first, count = int(places[0]), len(places)
+    if isinstance(places, range):
+        if places.step > 0:
+            return slice(first, places.stop, places.step)
+        return np.asarray(places)
+    if int(places[-1]) - first == count - 1 and bool((np.diff(places) == 1).all()):
+        return slice(first, first + count)
+    return places

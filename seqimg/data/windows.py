@@ -1,19 +1,30 @@
 """Windows over sequences."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from seqimg.data.clips import Clip, ClipSource
-from seqimg.data.store import FrameStore
+from seqimg.data.generator import Split
+from seqimg.data.picking import Picks, crop_corners, pick, resampled, starts
+from seqimg.data.pixels import fill_missing
+from seqimg.data.store import Box, FrameSource
+from seqimg.data.transforms.geometry import mirrored
+from seqimg.errors import SeqimgError
 
 __all__ = ["Part", "WindowDataset", "part_span"]
 
 Part = Literal["all", "train", "val", "test"]
 """Share of each sequence: training, validation and test follow one another in time."""
+
+_MAX_VALUES = 2**30  # of one clip: whole sequences may be of any length
 
 
 def part_span(frames: int, part: Part, *, holdout: float, validation: float, length: int) -> range:
@@ -37,10 +48,11 @@ def part_span(frames: int, part: Part, *, holdout: float, validation: float, len
 
 @dataclass(frozen=True)
 class Window:
-    """One position of the window: which sequence and which first frame."""
+    """One clip: of which sequence, its first frame or the number of the view, and which crop of it."""
 
     store: int
     first: int
+    crop: int = 0
 
 
 class WindowDataset(Dataset[Clip]):
@@ -52,41 +64,66 @@ class WindowDataset(Dataset[Clip]):
     Args:
         stores: The sequences.
         part: Which share of each.
+        picks: How clips are cut; or else give the next two.
         length: Frames a clip.
         step: Frames from one window to the next.
         holdout: Share at the end of each sequence that is for testing.
         validation: Share of the rest that is for validation.
-        crop: Side of random crops in pixels; 0 for whole frames, unaltered.
+        splits: The part that each sequence belongs to as a whole, instead of `holdout` and `validation`.
+        crop: Side of crops in pixels; 0 for whole frames, unaltered.
+        crops: 0 for one random crop, mirrored at random; 1, 3 or 5 for as many fixed ones of each window.
         at_most: Keep this many windows, evenly spread; None keeps all.
         seed: Seed of the crops and mirror images.
     """
 
     def __init__(
         self,
-        stores: Sequence[FrameStore],
+        stores: Sequence[FrameSource],
         part: Part,
+        picks: Picks | None = None,
         *,
-        length: int,
+        length: int = 1,
         step: int = 1,
         holdout: float = 0.0,
         validation: float = 0.0,
+        splits: Sequence[Split] | None = None,
         crop: int = 0,
+        crops: int = 0,
         at_most: int | None = None,
         seed: int = 0,
     ) -> None:
-        self.stores, self.length, self.crop, self.seed = list(stores), length, crop, seed
-        windows = [
-            Window(index, first)
-            for index, store in enumerate(stores)
-            for span in [part_span(len(store), part, holdout=holdout, validation=validation, length=length)]
-            for first in range(span.start, span.stop - length + 1, step)
-        ]
-        keep = len(windows) if at_most is None else min(at_most, len(windows))
-        self.windows = [windows[number * len(windows) // keep] for number in range(keep)]
+        self.stores, self.crop, self.crops, self.seed = list(stores), crop, crops, seed
+        self.picks = picks or Picks(length, step=step)
         self._crop_size = (
             min([crop, *(store.height for store in stores)]),
             min([crop, *(store.width for store in stores)]),
         )
+        self._ticks = [
+            self._places(store, part, None if splits is None else splits[which], holdout, validation)
+            for which, store in enumerate(stores)
+        ]
+        windows = [
+            Window(index, first, view)
+            for index, ticks in enumerate(self._ticks)
+            for first in starts(len(ticks), self.picks)
+            for view in range(max(crops, 1) if crop else 1)
+        ]
+        keep = len(windows) if at_most is None else min(at_most, len(windows))
+        self.windows = [windows[number * len(windows) // keep] for number in range(keep)]
+
+    def _places(
+        self, store: FrameSource, part: Part, split: Split | None, holdout: float, validation: float
+    ) -> NDArray[np.int64] | range:
+        """Return the frames of a sequence to cut clips from, at the frame rate asked for."""
+        count = len(store)
+        if split is not None:
+            span = range(count) if part in ("all", split) else range(0)
+        else:
+            span = part_span(count, part, holdout=holdout, validation=validation, length=self.picks.reach)
+        if not self.picks.fps:
+            return span
+        places = resampled(store.times, self.picks.fps)
+        return places[(places >= span.start) & (places < span.stop)]
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -96,17 +133,99 @@ class WindowDataset(Dataset[Clip]):
         """For each window, the index of its sequence."""
         return [window.store for window in self.windows]
 
+    @cached_property
+    def lengths(self) -> list[int]:
+        """For each window, its number of frames as `collate` sees it."""
+        if self.picks.length:
+            return [self.picks.length] * len(self)
+        return [-(-len(self._ticks[window.store]) // self.picks.stride) for window in self.windows]
+
+    @cached_property
+    def sizes(self) -> list[tuple[int, int]]:
+        """For each window, height and width of its frames in pixels."""
+        if self.crop:
+            return [self._crop_size] * len(self)
+        return [(store.height, store.width) for store in map(self.stores.__getitem__, self.owners)]
+
     def __getitem__(self, index: int) -> Clip:
         window = self.windows[index % len(self.windows)]
-        store = self.stores[window.store]
-        source = ClipSource(store.path, window.first)
-        if not self.crop:
-            box = (slice(None), slice(None))
-            return Clip(store.frames(window.first, self.length, box), source)
-        height, width = self._crop_size
-        rng = np.random.default_rng((self.seed, index))
-        top, left = rng.integers(store.height - height + 1), rng.integers(store.width - width + 1)
-        frames = store.frames(
-            window.first, self.length, (slice(top, top + height), slice(left, left + width))
+        store, ticks = self.stores[window.store], self._ticks[window.store]
+        chosen, real = pick(
+            len(ticks), self.picks, window.first, np.random.default_rng((self.seed, index, 2))
         )
-        return Clip(frames.flip(-1) if rng.random() < 0.5 else frames, source)
+        places = chosen + ticks.start if isinstance(ticks, range) else ticks[chosen]
+        box, mirror = self._view(store, window, index)
+        self._check_room(store, real)
+        clip = self._clip(store, window, places, box)
+        if self.picks.length > real:
+            clip = _padded(clip, self.picks.length)
+        return mirrored(clip, -1) if mirror else clip
+
+    def _view(self, store: FrameSource, window: Window, index: int) -> tuple[Box, bool]:
+        """Return the rows and columns to look at, and whether to mirror them."""
+        if not self.crop:
+            return (slice(0, store.height), slice(0, store.width)), False
+        height, width = self._crop_size
+        if self.crops:
+            corners = crop_corners((store.height, store.width), self._crop_size, self.crops)
+            (top, left), mirror = corners[window.crop], False
+        else:
+            rng = np.random.default_rng((self.seed, index))
+            top = int(rng.integers(store.height - height + 1))
+            left = int(rng.integers(store.width - width + 1))
+            mirror = bool(rng.random() < 0.5)
+        return (slice(top, top + height), slice(left, left + width)), mirror
+
+    def _clip(self, store: FrameSource, window: Window, places: NDArray[np.int64], box: Box) -> Clip:
+        frames, mask = store.frames(places, box), None
+        if store.info.may_miss:
+            frames, mask = fill_missing(frames)
+        indices = store.indices[places]
+        boxes = store.item.boxes
+        if boxes is not None:
+            full, small = (store.info.height, store.info.width), (store.height, store.width)
+            found = boxes.at(indices).scaled(full, small)
+            corner = torch.tensor([box[1].start, box[0].start] * 2, dtype=torch.float32)
+            size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
+            boxes = found.moved(found.corners - corner, size)
+        return Clip(
+            frames,
+            _source(store.path, indices, self.picks, window),
+            mask=mask,
+            times=torch.from_numpy(store.times[places]),
+            label=store.item.label,
+            boxes=boxes,
+        )
+
+    def _check_room(self, store: FrameSource, frames: int) -> None:
+        if frames * store.channels * store.height * store.width > _MAX_VALUES:
+            raise SeqimgError(
+                f"{store.path} has {frames:,} frames, too many for one clip",
+                why=f"a clip holds at most {_MAX_VALUES:,} values in memory",
+                hint="clips of a fixed length, or a larger --stride",
+            )
+
+
+def _source(path: str, indices: NDArray[np.int64], picks: Picks, window: Window) -> ClipSource:
+    view = window.crop if not picks.views else window.first
+    even = bool((np.diff(indices) == picks.stride).all())
+    if even:
+        return ClipSource(path, int(indices[0]), picks.stride, view=view)
+    return ClipSource(path, int(indices[0]), picks.stride, tuple(indices.tolist()), view)
+
+
+def _padded(clip: Clip, length: int) -> Clip:
+    """Fill a clip up with nothing at its end."""
+    real = len(clip.frames)
+
+    def filled(tensor: Tensor) -> Tensor:
+        return torch.cat([tensor, tensor.new_zeros(length - real, *tensor.shape[1:])])
+
+    times = clip.times
+    return replace(
+        clip,
+        frames=filled(clip.frames),
+        mask=None if clip.mask is None else filled(clip.mask),
+        times=None if times is None else torch.cat([times, times[-1:].expand(length - real)]),
+        length=real,
+    )

@@ -96,7 +96,7 @@ def test_frames_are_shrunk_to_the_working_size_and_never_enlarged(tmp_path: Path
 def test_other_number_formats_are_scaled_by_their_declared_range(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.full((3, 6, 6, 1), 13107, np.uint16))
     store = FrameStore.read(str(tmp_path / "a.npy"), longer_side=0)
-    assert store.frames(0, 1, (slice(None), slice(None))).unique().item() == pytest.approx(0.2)
+    assert store.frames(range(1), (slice(None), slice(None))).unique().item() == pytest.approx(0.2)
 
 
 def test_closing_frees_the_frames_and_reading_them_then_is_an_error(tmp_path: Path) -> None:
@@ -136,4 +136,4 @@ def test_what_cannot_be_trained_on_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SeqimgError, match="differ in channels: 3 and 1"):
         window_datasets(TaskConfig(data=(grey, colour)), length=4, step=1)
     with pytest.raises(SeqimgError, match="pans"):
-        window_datasets(TaskConfig(data=("demo:pan",)), length=4, step=1)
+        window_datasets(TaskConfig(data=("demo:panss",)), length=4, step=1)

@@ -1,0 +1,93 @@
+"""Boxes around things in a clip or a sequence, each with the frame it belongs to."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["Boxes"]
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Boxes around things, in all frames of a clip or a sequence.
+
+    Attributes:
+        corners: `[N, 4]` float32: left, top, right, bottom in pixels, measured along the pixels' edges, so
+            that a whole frame is (0, 0, width, height).
+        frames: `[N]` int64, the frame of each, counted from 0.
+        ids: `[N]` int64, the track of each: the same thing in two frames has one number; -1 for unknown.
+        labels: `[N]` int64, the class of each, counted from 0.
+
+    Example:
+        >>> boxes = Boxes.of([[0, 0, 2, 2], [1, 0, 3, 2]], frames=[0, 4], ids=[7, 7])
+        >>> boxes.at([4, 4]).frames, boxes.in_frame(0).corners
+        (tensor([0, 1]), tensor([[0., 0., 2., 2.]]))
+    """
+
+    corners: Tensor
+    frames: Tensor
+    ids: Tensor
+    labels: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        corners: object,
+        frames: object,
+        ids: object = None,
+        labels: object = None,
+    ) -> "Boxes":
+        """Make them of anything NumPy can read; tracks are -1 and classes 0 unless they are given."""
+        four = torch.from_numpy(np.array(corners, np.float32).reshape(-1, 4))
+        where = torch.from_numpy(np.array(frames, np.int64).reshape(-1))
+        count = len(where)
+        tracks = np.full(count, -1) if ids is None else np.array(ids, np.int64).reshape(-1)
+        kinds = np.zeros(count) if labels is None else np.array(labels, np.int64).reshape(-1)
+        if not len(four) == len(tracks) == len(kinds) == count:
+            raise ValueError(
+                f"{len(four)} boxes, {count} frames, {len(tracks)} tracks and {len(kinds)} classes"
+            )
+        return cls(
+            four,
+            where,
+            torch.from_numpy(tracks.astype(np.int64)),
+            torch.from_numpy(kinds.astype(np.int64)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.corners)
+
+    def keep(self, which: Tensor) -> "Boxes":
+        """Return those that a bool or index tensor `[N]` names."""
+        return Boxes(self.corners[which], self.frames[which], self.ids[which], self.labels[which])
+
+    def in_frame(self, frame: int) -> "Boxes":
+        """Return those of one frame."""
+        return self.keep(self.frames == frame)
+
+    def at(self, indices: NDArray[np.integer] | list[int]) -> "Boxes":
+        """Return the boxes of chosen frames, numbered anew by their place in `indices`; one may come twice."""
+        wanted = torch.as_tensor(np.asarray(indices, np.int64))
+        places, which = torch.nonzero(wanted[:, None] == self.frames[None], as_tuple=True)
+        return replace(self.keep(which), frames=places)
+
+    def moved(self, corners: Tensor, size: tuple[int, int]) -> "Boxes":
+        """Return them with other corners, cut off at the edges of a frame of `size` (height, width).
+
+        What has no area left is dropped.
+        """
+        limit = corners.new_tensor([size[1], size[0], size[1], size[0]])
+        cut = torch.minimum(corners.clamp(min=0), limit)
+        return replace(self, corners=cut).keep((cut[:, 2] > cut[:, 0]) & (cut[:, 3] > cut[:, 1]))
+
+    def scaled(self, before: tuple[int, int], after: tuple[int, int]) -> "Boxes":
+        """Return them for frames resized from one size (height, width) to another."""
+        down, across = after[0] / before[0], after[1] / before[1]
+        return replace(self, corners=self.corners * self.corners.new_tensor([across, down, across, down]))
+
+    def to(self, device: torch.device) -> "Boxes":
+        """Return them on `device`."""
+        return Boxes(*(part.to(device) for part in (self.corners, self.frames, self.ids, self.labels)))

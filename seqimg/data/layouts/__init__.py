@@ -1,0 +1,139 @@
+"""Data sets as they lie on the disk, read as sequences with labels, boxes and parts.
+
+`read` tells the layout from what it sees and says so; where two fit it asks. An item that cannot be
+used is an error that names it, or, with `on_error="skip"`, left out and reported: another is never put
+in its place.
+
+| layout | what it is |
+|---|---|
+| `sequence` | one sequence: anything that `open_sequence` reads |
+| `class-folders` | `root/CLASS/VIDEO`, or `root/CLASS/CLIP/FRAME` |
+| `frame-folders` | `root/CLIP/FRAME` |
+| `videos` | `root/VIDEO` |
+| `list` | a text file: `path label`, `folder frames label`, `folder first frames label` |
+| `kinetics` | a CSV with `label, youtube_id, time_start, time_end, split` |
+| `ucf101`, `hmdb51` | with their splits: `ucf101:2` takes the second |
+| `kth` | `root/ACTION/personNN_ACTION_dN_uncomp`, `.avi` or folders |
+| `coco-vid` | a JSON of videos, images, boxes and tracks |
+| `mot` | MOT challenge: `img1/`, `gt/gt.txt`, `seqinfo.ini` |
+| `moving-mnist` | an array of many sequences; `moving-mnist:time-first` or `:sample-first` |
+| `xy-npz` | TaxiBJ and OpenSTL npz: `X_train, Y_train, …` |
+| `predrnn` | PredRNN npz: `clips`, `input_raw_data` |
+"""
+
+from pathlib import Path
+
+from seqimg.config import ReadingConfig
+from seqimg.data.items import Item
+from seqimg.data.layouts.arrays import MOVING_MNIST, PICKLE, PREDRNN, XY_NPZ
+from seqimg.data.layouts.base import Found, Index, Layout, look
+from seqimg.data.layouts.benchmarks import HMDB51, KINETICS, UCF101
+from seqimg.data.layouts.folders import CLASS_FOLDERS, FRAME_FOLDERS, KTH, VIDEOS
+from seqimg.data.layouts.lists import LIST
+from seqimg.data.layouts.tracks import COCO_VID, MOT
+from seqimg.errors import UsageError, did_you_mean
+from seqimg.sequences.base import SequenceError
+
+__all__ = ["LAYOUTS", "Index", "Item", "Layout", "read"]
+
+# The first of each row that fits is taken; two of the last row are ambiguous.
+_CERTAIN = (PICKLE, MOT, UCF101, HMDB51, KTH, KINETICS, COCO_VID, MOVING_MNIST, XY_NPZ, PREDRNN, LIST)
+_BY_SHAPE = (CLASS_FOLDERS, FRAME_FOLDERS, VIDEOS)
+_SINGLE = "sequence"
+
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (*_CERTAIN, *_BY_SHAPE)}
+"""Every layout by its name."""
+
+
+def read(path: str, layout: str = "auto", reading: ReadingConfig | None = None) -> Index:
+    """Find the sequences of a data set.
+
+    Nothing is decoded: a damaged video shows when it is read.
+
+    Args:
+        path: A folder or a file.
+        layout: `"auto"`, or a name from `LAYOUTS` with what may stand behind it: `"ucf101:2"`.
+        reading: How its sequences are going to be read; `on_error="skip"` leaves items out.
+
+    Raises:
+        UsageError: The layout has no such name, or more than one fits.
+        SequenceError: The data set cannot be read, is empty, or names something that is not there.
+
+    Example:
+        >>> import numpy as np
+        >>> np.save(Path(tmp) / "digits.npy", np.zeros((20, 100, 64, 64), np.uint8))
+        >>> index = read(str(Path(tmp) / "digits.npy"))
+        >>> index.layout, len(index.items)
+        ('moving-mnist', 100)
+    """
+    reading = reading or ReadingConfig()
+    name, _, option = layout.partition(":")
+    if name == _SINGLE:
+        return Index((Item(path, name=Path(path).name),))
+    if name == "auto":
+        chosen, saw = _detect(Path(path))
+        if chosen is None:
+            return Index((Item(path, name=Path(path).name),))
+    else:
+        chosen, saw = _named(name), ""
+        if not Path(path).exists():
+            raise SequenceError(f"{path} does not exist", hint="check the path")
+    found = Found(reading, option)
+    chosen.read(Path(path), found)
+    if not found.items:
+        why = found.skipped[0] if found.skipped else f"as {chosen.name} it holds nothing"
+        raise SequenceError(
+            f"{path} has no sequences", why=why, hint="--layout, to say how it lies on the disk"
+        )
+    return Index(
+        tuple(found.items),
+        found.classes,
+        chosen.name,
+        _sentence(path, chosen, saw, found),
+        tuple(found.skipped),
+    )
+
+
+def _named(name: str) -> Layout:
+    if name not in LAYOUTS or name == PICKLE.name:
+        known = [known for known in (_SINGLE, *LAYOUTS) if known != PICKLE.name]
+        near = did_you_mean(name, known)
+        raise UsageError(
+            f"there is no layout {name!r}",
+            why=f"layouts: {', '.join(known)}",
+            hint=f"--layout {near}" if near else None,
+        )
+    return LAYOUTS[name]
+
+
+def _detect(path: Path) -> tuple[Layout | None, str]:
+    """Return the layout that a path looks like and what shows it; None for a sequence by itself."""
+    if not path.exists() or (path.is_dir() and look(path).pictures):
+        return None, ""
+    for layout in _CERTAIN:
+        saw = layout.detect(path)
+        if saw is not None:
+            return layout, saw
+    fitting = [(layout, saw) for layout in _BY_SHAPE if (saw := layout.detect(path)) is not None]
+    if len(fitting) > 1:
+        raise UsageError(
+            f"it is not clear how {path} lies on the disk",
+            why=f"it holds {' and '.join(saw for _, saw in fitting)}",
+            hint=f"--layout {', or '.join(layout.name for layout, _ in fitting)}",
+        )
+    return fitting[0] if fitting else (None, "")
+
+
+def _sentence(path: str, layout: Layout, saw: str, found: Found) -> str:
+    labels = any(item.label is not None for item in found.items)
+    boxes = sum(len(item.boxes) for item in found.items if item.boxes is not None)
+    parts = {part: sum(item.split == part for item in found.items) for part in ("train", "val", "test")}
+    said = [
+        f"Read {path} as {layout.name}" + (f" ({saw})" if saw else ""),
+        f"{len(found.items):,} sequence{'s' * (len(found.items) > 1)}",
+        f"{len(found.classes):,} classes" if labels else "",
+        f"{boxes:,} boxes" if boxes else "",
+        " ".join(f"{count:,} {part}" for part, count in parts.items() if count),
+        found.detail,
+    ]
+    return ", ".join(part for part in said if part) + "."

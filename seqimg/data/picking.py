@@ -1,0 +1,174 @@
+"""Which frames make a clip: arithmetic on numbers of frames, no pixels."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqimg.errors import UsageError
+
+__all__ = ["Picks", "Sampling", "Short", "crop_corners", "pick", "resampled", "starts"]
+
+Numbers = NDArray[np.int64]
+
+Sampling = Literal["dense", "uniform", "tsn"]
+"""How a clip's frames lie in its sequence: neighbours, evenly over all of it, or one of each of its parts."""
+
+Short = Literal["error", "drop", "pad", "loop", "repeat"]
+"""What to do about a sequence shorter than a clip: refuse it, leave it out, pad with nothing, begin again,
+or hold its last frame."""
+
+
+@dataclass(frozen=True)
+class Picks:
+    """How clips are cut from a sequence.
+
+    Attributes:
+        length: Frames a clip; 0 for whole sequences.
+        step: Frames from one window to the next.
+        stride: Frames from one of a clip's frames to the next.
+        fps: Frames a second that sequences are brought to first, by the nearest in time; 0 leaves them.
+        sampling: How the frames lie in the sequence.
+        views: Clips a sequence, evenly spread; 0 takes every window (`dense` only).
+        jitter: Whether clips are drawn at random within what `sampling` allows, for training.
+        short: What to do about sequences shorter than a clip.
+
+    Raises:
+        UsageError: A value makes no sense.
+    """
+
+    length: int
+    step: int = 1
+    stride: int = 1
+    fps: float = 0.0
+    sampling: Sampling = "dense"
+    views: int = 0
+    jitter: bool = False
+    short: Short = "drop"
+
+    def __post_init__(self) -> None:
+        least = (("length", 0), ("step", 1), ("stride", 1), ("fps", 0), ("views", 0))
+        for name, low in least:
+            value = getattr(self, name)
+            if not low <= value < float("inf"):
+                raise UsageError(f"{name} is {value}", why=f"it must be {low} or more")
+
+    @property
+    def reach(self) -> int:
+        """Frames from a clip's first to its last, both counted; only `dense` clips have a fixed one."""
+        return (self.length - 1) * self.stride + 1 if self.sampling == "dense" else self.length
+
+
+def resampled(times: NDArray[np.float64], fps: float) -> Numbers:
+    """Return, for each tick of a clock of `fps`, which frame is nearest in time.
+
+    The clock starts with the first frame and stops with the last.
+
+    Example:
+        >>> resampled(np.arange(6) / 30, fps=10).tolist(), resampled(np.arange(3) / 10, fps=20).tolist()
+        ([0, 3], [0, 0, 1, 1, 2])
+    """
+    if len(times) == 0:
+        return np.arange(0)
+    ticks = times[0] + np.arange(int((times[-1] - times[0]) * fps + 1e-6) + 1) / fps
+    after = np.searchsorted(times, ticks).clip(1, max(len(times) - 1, 1))
+    if len(times) == 1:
+        return np.zeros(len(ticks), np.int64)
+    # Half-way between two frames the earlier one counts, whatever the rounding.
+    late = ticks - times[after - 1] > times[after] - ticks + 1e-6
+    nearest: Numbers = np.where(late, after, after - 1).astype(np.int64)
+    return nearest
+
+
+def starts(count: int, picks: Picks) -> list[int]:
+    """Return the first frame of every window over `count` frames, or the number of every view.
+
+    Example:
+        >>> starts(10, Picks(4, step=3)), starts(10, Picks(4, views=2))
+        ([0, 3, 6], [0, 1])
+        >>> starts(3, Picks(4)), starts(3, Picks(4, short="pad"))
+        ([], [0])
+    """
+    if count == 0 or (count < picks.reach and picks.short in ("drop", "error")):
+        return []
+    if picks.views or picks.sampling != "dense" or not picks.length:
+        return list(range(max(picks.views, 1)))
+    return list(range(0, max(count - picks.reach, 0) + 1, picks.step))
+
+
+def pick(count: int, picks: Picks, start: int, rng: np.random.Generator) -> tuple[Numbers, int]:
+    """Return which of `count` frames make a clip, and how many there are before padding.
+
+    Args:
+        count: Frames there are.
+        picks: How clips are cut.
+        start: One of `starts(count, picks)`.
+        rng: Source of `jitter`.
+
+    Returns:
+        Numbers of frames; fewer than a clip's where it is to be padded.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> for picks in Picks(3, stride=2), Picks(3, sampling="uniform"), Picks(12, short="loop"):
+        ...     print(pick(9, picks, 0, rng)[0].tolist())
+        [0, 2, 4]
+        [1, 4, 7]
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2]
+    """
+    chosen: NDArray[np.generic]
+    if not picks.length:
+        chosen = np.arange(0, count, picks.stride)
+    elif count < picks.reach and picks.short == "pad":
+        chosen = np.arange(0, count, picks.stride if picks.sampling == "dense" else 1)
+    elif picks.sampling == "dense":
+        first = _first(count, picks, start, rng)
+        chosen = first + picks.stride * np.arange(picks.length)
+        chosen = chosen % count if picks.short == "loop" else chosen.clip(max=count - 1)
+    else:
+        chosen = _spread(count, picks, start, rng)
+    return chosen.astype(np.int64), len(chosen)
+
+
+def _first(count: int, picks: Picks, start: int, rng: np.random.Generator) -> int:
+    if not picks.views:
+        return start
+    free = max(count - picks.reach, 0) + 1
+    place = rng.random() if picks.jitter else (start + 0.5) / picks.views
+    return int(place * free)
+
+
+def _spread(count: int, picks: Picks, view: int, rng: np.random.Generator) -> NDArray[np.floating]:
+    places = np.full(picks.length, (view + 0.5) / max(picks.views, 1))
+    if picks.jitter:  # one draw for all keeps frames equally far apart, one draw each does not
+        places = rng.random(picks.length) if picks.sampling == "tsn" else np.full(picks.length, rng.random())
+    spread: NDArray[np.floating] = np.floor((np.arange(picks.length) + places) * count / picks.length)
+    return spread.clip(max=count - 1)
+
+
+def crop_corners(frame: tuple[int, int], crop: tuple[int, int], count: int) -> list[tuple[int, int]]:
+    """Return the top left corners of crops that look at a frame from several places.
+
+    Args:
+        frame: Height and width.
+        crop: Height and width of the crops, at most the frame's.
+        count: 1 for the middle, 3 along the longer side, 5 for the middle and the corners.
+
+    Raises:
+        UsageError: Another number.
+
+    Example:
+        >>> crop_corners((4, 10), (4, 4), 3)
+        [(0, 0), (0, 3), (0, 6)]
+    """
+    down, across = frame[0] - crop[0], frame[1] - crop[1]
+    middle = (down // 2, across // 2)
+    if count == 1:
+        return [middle]
+    if count == 3:
+        ends = [(0, middle[1]), (down, middle[1])] if down > across else [(middle[0], 0), (middle[0], across)]
+        return [ends[0], middle, ends[1]]
+    if count == 5:
+        return [middle, (0, 0), (0, across), (down, 0), (down, across)]
+    raise UsageError(f"{count} crops of a frame", why="there are 1, 3 or 5")

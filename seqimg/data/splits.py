@@ -1,0 +1,69 @@
+"""Which whole sequences are for training, validation and testing."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from seqimg.data.generator import Split
+from seqimg.data.items import Item
+from seqimg.errors import SeqimgError
+
+__all__ = ["split_sequences"]
+
+
+def split_sequences(items: Sequence[Item], *, holdout: float, validation: float) -> tuple[Split, ...]:
+    """Put every sequence into one part, windows of one never into two.
+
+    What the makers of a data set decided holds. Else sequences go by a hash of their names: the same ones
+    for every seed, machine and order. Of what is for training, `validation` chooses the best model; if
+    the makers have a part for validation but none for testing, theirs is for testing. Several items of
+    one file stay together.
+
+    Args:
+        items: The sequences.
+        holdout: Share that is for testing, where the makers have no such part.
+        validation: Share of the rest that is for validation, where they have none.
+
+    Raises:
+        SeqimgError: There is only one sequence.
+
+    Example:
+        >>> items = [Item(f"{name}.mp4", name=name) for name in "abcdefghij"]
+        >>> parts = split_sequences(items, holdout=0.3, validation=0.2)
+        >>> [parts.count(part) for part in ("train", "val", "test")]
+        [6, 1, 3]
+    """
+    own = {item.split for item in items} - {None}
+    if len(own) < 2:  # one part alone says nothing about the others
+        parts: dict[str, Split] = dict.fromkeys(
+            sorted({item.path for item in items}, key=_key(items)), "train"
+        )
+        if len(parts) < 2:
+            raise SeqimgError(
+                f"{items[0].path} is one sequence, which cannot be split by sequences",
+                why="no window of a sequence may be in two parts",
+                hint="--split time",
+            )
+        _take(parts, holdout, "test")
+        _take(parts, validation, "val")
+        return tuple(parts[item.path] for item in items)
+    renamed: dict[Split, Split] = {"val": "test"} if "test" not in own else {}
+    stated = {item.path: renamed.get(item.split, item.split) if item.split else "train" for item in items}
+    if "val" not in stated.values():
+        train = sorted((path for path, part in stated.items() if part == "train"), key=_key(items))
+        free: dict[str, Split] = dict.fromkeys(train, "train")
+        _take(free, validation, "val")
+        stated |= free
+    return tuple(stated[item.path] for item in items)
+
+
+def _key(items: Sequence[Item]):  # type: ignore[no-untyped-def]
+    names = {item.path: item.name or item.path for item in items}
+    return lambda path: (sha256(names[path].encode(errors="surrogateescape")).digest(), path)
+
+
+def _take(parts: dict[str, Split], share: float, part: Split) -> None:
+    """Move a share of what is for training to another part: at least one, and never all."""
+    free = [path for path, now in parts.items() if now == "train"]
+    count = min(max(round(len(free) * share), 1), len(free) - 1) if share > 0 else 0
+    for path in free[:count]:
+        parts[path] = part
