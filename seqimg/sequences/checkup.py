@@ -6,7 +6,7 @@ from typing import Literal
 
 from seqimg.config import ReadingConfig
 from seqimg.errors import SeqimgError, UsageError
-from seqimg.sequences.base import Damage, Sequence, SequenceError
+from seqimg.sequences.base import Damage, Sequence, SequenceError, TimedFrame
 from seqimg.sequences.masking import masked
 from seqimg.sequences.survey import open_leniently, understood
 
@@ -81,6 +81,7 @@ def _read(
     path: str, sequence: Sequence, noticed: str | None, gaps_count: bool, advance: Callable[[], None]
 ) -> Checkup:
     frames, expected, seen = 0, 0, 0
+    clock = _Clock(sequence)
     damage: list[Damage] = []
     failure: str | None = None
     try:
@@ -90,6 +91,7 @@ def _read(
             told = _end(damage, expected)
             if gaps_count and frame.index > told:
                 damage.append(Damage(told, frame.index - told, "missing"))
+            clock.note(frame, damaged=len(sequence.damage) > 0)
             frames, expected = frames + 1, frame.index + 1
             advance()
     except SequenceError as error:
@@ -99,6 +101,7 @@ def _read(
         damage.append(Damage(expected, None, failure))
     if frames == 0:
         return Checkup(path=path, state="unreadable", damage=tuple(damage), reason=failure or noticed)
+    noticed = "; ".join(filter(None, (noticed, clock.jump))) or None
     lost = sum(item.count or 0 for item in damage)
     stated = sequence.info.frame_count
     uncounted = any(item.count is None for item in damage)
@@ -116,6 +119,32 @@ def _read(
         if sequence.info.format == "video" and stated != frames + lost and not uncounted
         else None,
     )
+
+
+class _Clock:
+    """Watches the times of frames around damage: where a file states no count, only they show what is gone.
+
+    Attributes:
+        jump: The first jump there that is longer than the frames it should hold.
+    """
+
+    def __init__(self, sequence: Sequence) -> None:
+        fps = sequence.info.fps
+        self._step = None if fps is None or sequence.info.format != "video" else float(1 / fps)
+        self._before: TimedFrame | None = None
+        self._even = True
+        self.jump: str | None = None
+
+    def note(self, frame: TimedFrame, *, damaged: bool) -> None:
+        """Take in the next frame, and whether anything was damaged so far."""
+        before, self._before = self._before, frame
+        if before is None or self._step is None:
+            return
+        gap = (frame.time - before.time) / self._step - (frame.index - before.index)
+        if gap > 0.5 and not damaged:
+            self._even = False  # the rate varies: times prove nothing
+        elif gap > 0.9 and self._even and self.jump is None:
+            self.jump = f"by their times {round(gap)} more are missing before frame {frame.index}"
 
 
 def _end(damage: list[Damage], expected: int) -> int:

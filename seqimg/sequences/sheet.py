@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -57,10 +58,13 @@ def contact_sheet(
 def spread(sequence: Sequence, most: int, count: int | None = None) -> list[TimedFrame]:
     """Return at most so many evenly spread frames, the first and, if the count is known, the last among them.
 
-    Where nobody knows how many there are, all are read, and no more than twice as many are held.
+    Where nobody knows how many there are, all are read, and no more than twice as many are held. Of a
+    live source it is the first that come.
     """
+    if sequence.info.live:
+        return list(islice(sequence.timed(), most))
     known = sequence.info.frame_count if count is None else count
-    if known is not None and not sequence.info.live:
+    if known is not None:
         places = np.unique(np.linspace(0, known - 1, min(most, known)).round().astype(int)).tolist()
         return list(sequence.frames(places))
     held: list[TimedFrame] = []

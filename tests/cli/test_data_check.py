@@ -1,13 +1,14 @@
 """`seqimg data check`: damage is found, counted and listed, and stops nothing else."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.sequences.isolated import bad, installed
 from tests.sequences.numbered import encode, numbered
 from tests.support.cli import Result, assert_refused, contents
 
@@ -101,6 +102,16 @@ def test_every_frame_is_accounted_for(cli: Cli, shelf: Path) -> None:
     assert [lost["index"] for lost in holey["damage"]] == [8]
 
 
+def test_frames_that_only_the_clock_misses(cli: Cli, tmp_path: Path) -> None:
+    encode(tmp_path / "a.mkv", "libx264", 90, options={"g": "10", "bf": "0"})
+    data = bytearray((tmp_path / "a.mkv").read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 300] = bytes(300)
+    (tmp_path / "a.mkv").write_bytes(bytes(data))
+    (found,) = _checked(cli, 4, tmp_path / "a.mkv")["sequences"]
+    missing = 90 - found["frames"] - found["lost"]
+    assert missing == 0 or f"by their times {missing} more are missing" in found["reason"]
+
+
 def test_what_people_read(cli: Cli, shelf: Path) -> None:
     result = cli("data", "check", shelf / "frames" / "holey", shelf / "stack.npy")
     assert result.returncode == 4
@@ -112,23 +123,39 @@ def test_what_people_read(cli: Cli, shelf: Path) -> None:
     assert "--on-error skip" in result.stderr
 
 
-def test_a_decoder_that_dies_costs_only_its_file(cli: Cli, shelf: Path, tmp_path: Path) -> None:
-    import seqimg.sequences.checkup as checkup
-    from seqimg.sequences import SequenceError
+@pytest.fixture
+def bad_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A format whose files bring their reader down."""
+    monkeypatch.setenv("SEQIMG_DECODE_SECONDS", "1")
+    yield from installed(tmp_path, monkeypatch)
 
-    good = shelf / "stack.npy"
 
-    def dying(path: str, reading: Any) -> object:
-        if "dies" in path:
-            raise SequenceError(f"cannot open {path}", why="its decoder was killed by signal 11")
-        return open_leniently(path, reading)
-
-    open_leniently = checkup.open_leniently
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkup, "open_leniently", dying)
-        report = _checked(cli, 4, "dies.mp4", good)
-    assert [found["state"] for found in report["sequences"]] == ["unreadable", "whole"]
-    assert "signal 11" in report["sequences"][0]["reason"]
+@pytest.mark.usefixtures("bad_format")
+def test_a_decoder_that_dies_or_hangs_costs_only_its_file(cli: Cli, shelf: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mean"
+    folder.mkdir()
+    for name, text in (
+        ("1", "segv 5"),
+        ("2", "fine 99"),
+        ("3", "hang 3"),
+        ("4", "segv -1"),
+        ("5", "fine 99"),
+    ):
+        bad(folder, text, f"{name}.bad")
+    report = _checked(cli, 4, folder, "-r")
+    states = [(found["state"], found["frames"], found["lost"]) for found in report["sequences"]]
+    assert states == [
+        ("damaged", 5, 7),
+        ("whole", 12, 0),
+        ("damaged", 3, 9),
+        ("unreadable", 0, 0),
+        ("whole", 12, 0),
+    ]
+    crash, _, hang, unopened, _ = report["sequences"]
+    assert "SIGSEGV" in crash["damage"][0]["reason"]
+    assert crash["damage"][0]["index"] == 5
+    assert "1 s" in hang["damage"][0]["reason"]
+    assert "SIGSEGV" in unopened["reason"]
 
 
 def test_options_that_mean_nothing_for_some(cli: Cli, shelf: Path) -> None:

@@ -85,6 +85,18 @@ def test_starting_late_does_not_decode_what_comes_before(sources: Path, tmp_path
         assert list(sequence.timed(100)) == []
 
 
+def test_a_pass_from_the_middle_goes_to_the_true_end(tmp_path: Path) -> None:
+    # Raw MPEG-4 states no number of frames, an AVI may state too few.
+    encode(tmp_path / "a.avi", "mpeg4", 30)
+    data = (tmp_path / "a.avi").read_bytes()
+    at = data.index(b"strh") + 8 + 32
+    assert int.from_bytes(data[at : at + 4], "little") == 30
+    (tmp_path / "b.avi").write_bytes(data[:at] + (12).to_bytes(4, "little") + data[at + 4 :])
+    for name in ("a.avi", "b.avi"):
+        with open_sequence(tmp_path / name) as sequence:
+            assert [number_of(frame.pixels) for frame in sequence.timed(9)] == list(range(9, 30))
+
+
 @pytest.mark.parametrize(
     "fps", [Fraction(5), Fraction(25), Fraction(30000, 1001), Fraction(60), Fraction(7, 3)]
 )
