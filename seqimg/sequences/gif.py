@@ -16,6 +16,7 @@ from seqimg.sequences.video_write import check_channels, to_rgb
 __all__ = ["GifWriter"]
 
 _TICKS = 100  # a second; GIF has no finer times
+_OFF = 0.06  # of a tick: what sums of floats and rounding to milliseconds do not explain
 _MAX_FPS = 50  # viewers show shorter delays as a tenth of a second
 
 
@@ -29,6 +30,8 @@ class GifWriter(SequenceWriter):
     Raises:
         SequenceError: GIF cannot hold that many channels or frames a second.
     """
+
+    keeps_times = True
 
     def __init__(self, path: Path, info: SequenceInfo) -> None:
         self._rate = Fraction(info.fps or ASSUMED_FPS)
@@ -45,7 +48,7 @@ class GifWriter(SequenceWriter):
             self._notes += ("times rounded to 10 ms",)
         self._scale = EightBit(info)
         self._grey = info.channels == 1
-        self._count = 0
+        self._count = self._next = 0
         self.codec = "gif"
         self._muxer = Muxer(
             path,
@@ -58,14 +61,25 @@ class GifWriter(SequenceWriter):
 
     def write(self, frame: Pixels) -> None:
         """Append one frame."""
+        # Rounding each time, not each delay, keeps the rate exact in the long run.
+        self._append(frame, round(self._count * _TICKS / self._rate))
+
+    def write_at(self, frame: Pixels, time: float) -> None:
+        """Append one frame, shown from `time` on."""
+        at = max(round(time * _TICKS), self._next)
+        if abs(at - time * _TICKS) > _OFF:
+            self._note("times rounded to 10 ms")
+        self._append(frame, at)
+
+    def _append(self, frame: Pixels, at: int) -> None:
         pixels = self._scale(frame)
         if self._grey:
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:, :, 0]), format="gray")
         else:
             picture = av.VideoFrame.from_ndarray(_with_palette(to_rgb(pixels)), format="pal8")
-        # Rounding each time, not each delay, keeps the rate exact in the long run.
-        self._muxer.write(picture, round(self._count * _TICKS / self._rate))
+        self._muxer.write(picture, at)
         self._count += 1
+        self._next = at + 1
 
     def close(self) -> None:
         """Finish the file."""
@@ -75,6 +89,10 @@ class GifWriter(SequenceWriter):
     def abort(self) -> None:
         """Release encoder and file."""
         self._muxer.abort()
+
+    def _note(self, note: str) -> None:
+        if note not in self._notes:
+            self._notes += (note,)
 
 
 def _with_palette(rgb: Pixels) -> tuple[Pixels, Pixels]:

@@ -284,3 +284,13 @@ def test_memory_is_flat_from_200_to_20000_frames(tmp_path: Path) -> None:
     print(peaks)
     for short, long in peaks.values():
         assert long <= short * 1.05 + 1024, peaks
+
+
+def test_a_gif_keeps_uneven_times(tmp_path: Path) -> None:
+    times = [0, 0.1, 0.15, 0.9, 1.0]
+    with open_writer(tmp_path / "a.gif", fps=5) as writer:
+        for time, frame in zip(times, numbered(5), strict=True):
+            writer.write(frame, time)
+    assert writer.saved.notes == ()
+    with open_sequence(writer.saved.path) as sequence:
+        assert [frame.time for frame in sequence.timed()] == pytest.approx(times, abs=0.006)
