@@ -43,8 +43,12 @@ class Stream:
 
     @torch.inference_mode()
     def step(self, frame: Tensor) -> Tensor:
-        """Feed one frame `[C, H, W]` in [0, 1] and return the model's outputs for it, `[1, …]`."""
-        outputs, self.state = self.model(frame[None, None].to(self.device), self.state)
+        """Feed one frame `[C, H, W]` in [0, 1] and return the model's outputs for it, `[1, …]`.
+
+        Missing values (NaN) are seen as 0, the lower end of the range, as in training.
+        """
+        frame = frame.to(self.device)
+        outputs, self.state = self.model(frame.masked_fill(frame.isnan(), 0)[None, None], self.state)
         self.frames_seen += 1
         result: Tensor = outputs
         return result

@@ -102,6 +102,13 @@ class Task(ABC, Generic[C, R, Answer]):
     def expected(self, batch: Batch) -> Tensor:
         """Return what the outputs should have been."""
 
+    def valid(self, batch: Batch) -> Tensor | None:
+        """Return where `expected` holds something to compare with, bool that broadcasts to it; None if everywhere.
+
+        Metrics see only those values, as one row; a task whose metrics need whole pictures returns None.
+        """
+        return None
+
     @abstractmethod
     def loss(self, outputs: Tensor, batch: Batch) -> Losses:
         """Compare outputs with what the batch says is right, for training."""
@@ -126,7 +133,10 @@ class Task(ABC, Generic[C, R, Answer]):
         """Return the picture `[C, H, W]` in [0, 1] that shows an answer about a frame."""
 
     def pictures(self, stream: "Stream", frames: Iterable[Tensor], options: R) -> Iterator[Tensor]:
-        """Feed frames `[C, H, W]` to a stream one by one and yield the pictures that `run` writes."""
+        """Feed frames `[C, H, W]` to a stream one by one and yield the pictures that `run` writes.
+
+        Missing values are NaN in the frames, and in pictures that are to have some.
+        """
         for frame in frames:
             for answer in self.decode(stream.step(frame)):
                 yield self.draw(frame, answer)

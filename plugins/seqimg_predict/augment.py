@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
+import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from seqimg.data import Clip, ClipDataset
@@ -33,12 +35,17 @@ class Augmented(Dataset[Clip]):
 
     def __getitem__(self, index: int) -> Clip:
         clip = self.clips[index]
-        frames = clip.frames
         upside_down, aside, backwards = np.random.default_rng((self.seed, index, 1)).random(3) < 0.5
-        if "turn" in self.ways:
-            frames = frames.flip(-2) if upside_down else frames
-            square = frames.shape[-1] == frames.shape[-2]
-            frames = frames.transpose(-1, -2) if aside and square else frames
-        if "reverse" in self.ways and backwards:
-            frames = frames.flip(0)
-        return replace(clip, frames=frames.contiguous())
+        square = clip.frames.shape[-1] == clip.frames.shape[-2]
+        real = len(clip.frames) if clip.length is None else clip.length
+
+        def changed(frames: Tensor) -> Tensor:
+            if "turn" in self.ways:
+                frames = frames.flip(-2) if upside_down else frames
+                frames = frames.transpose(-1, -2) if aside and square else frames
+            if "reverse" in self.ways and backwards:  # padding stays at the end
+                frames = torch.cat([frames[:real].flip(0), frames[real:]])
+            return frames.contiguous()
+
+        mask = None if clip.mask is None else changed(clip.mask)
+        return replace(clip, frames=changed(clip.frames), mask=mask, boxes=None)

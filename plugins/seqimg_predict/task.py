@@ -11,12 +11,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
-from seqimg.data import Batch, Datasets, Part, WindowDataset, resize, window_datasets, working_size
+from seqimg.data import (
+    Batch,
+    Datasets,
+    Part,
+    WindowDataset,
+    fill_missing,
+    resize,
+    window_datasets,
+    working_size,
+)
 from seqimg.errors import SeqimgError
 from seqimg.streaming import Stream
 from seqimg.task import Baseline, Example, Losses, Task
 from seqimg_predict.augment import Augmented
 from seqimg_predict.config import PredictConfig, PredictRun
+from seqimg_predict.masks import last_valid, masked_mean, mean_valid
 from seqimg_predict.model import EncoderForecaster, PredictState
 from seqimg_predict.motion import Forecast, apply_forecast
 
@@ -75,29 +85,34 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         and lively sequences teach equally; 1 means no better than copying.
         """
         truth = self.expected(batch)
+        valid = self.valid(batch)
         error = outputs - truth
-        mse = error.square().mean()
+        mse = masked_mean(error.square(), valid)
         if self.config.loss == "l1":
-            total = error.abs().mean()
+            total = masked_mean(error.abs(), valid)
         elif self.config.loss == "mse":
             total = mse
         else:
             clip = (1, 2, 3, 4)
-            copied = (truth - self._context(batch)[:, -1:]).square().mean(clip)
-            total = (error.square().mean(clip) / (copied + _FLOOR)).mean()
+            last = self._context(batch)[:, -1:] if valid is None else last_valid(*self._seen(batch))
+            copied = masked_mean((truth - last).square(), valid, clip)
+            total = (masked_mean(error.square(), valid, clip) / (copied + _FLOOR)).mean()
         return Losses(total, {"mse": mse})
+
+    def valid(self, batch: Batch) -> Tensor | None:
+        """Return where the true frames after the context have a value: neither missing nor padding."""
+        valid = batch.valid()
+        return None if valid is None else valid[:, self.config.context :]
 
     def metrics(self) -> MetricCollection:
         """Errors per pixel and channel of frames in [0, 1], predictions clipped, over all predicted frames."""
         return MetricCollection({"mse": MeanSquaredError(), "mae": MeanAbsoluteError()})
 
     def baselines(self) -> Mapping[str, Baseline]:
-        """Copying the last frame, and the mean of the context."""
+        """Copying the last frame, and the mean of the context; of pixels that are missing, what was seen of them."""
         return {
-            "copy_last": lambda batch: self._context(batch)[:, -1:].expand_as(self.expected(batch)),
-            "mean_frame": lambda batch: (
-                self._context(batch).mean(1, keepdim=True).expand_as(self.expected(batch))
-            ),
+            "copy_last": lambda batch: last_valid(*self._seen(batch)).expand_as(self.expected(batch)),
+            "mean_frame": lambda batch: mean_valid(*self._seen(batch)).expand_as(self.expected(batch)),
         }
 
     def decode(self, outputs: Tensor) -> Iterable[Tensor]:
@@ -124,7 +139,7 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
                 f"the sequence has {stream.frames_seen} frames, this model needs {self.config.context} to predict from",
                 why="it was trained with that much context",
             )
-        last = recent[-1][None].to(stream.device)
+        last = fill_missing(recent[-1])[0][None].to(stream.device)
         if options.lead_in:
             yield from recent
         for forecast in _forecasts(stream, options.horizon):
@@ -150,6 +165,11 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
 
     def _context(self, batch: Batch) -> Tensor:
         return batch.frames[:, : self.config.context]
+
+    def _seen(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Return the context and where it has values."""
+        valid = batch.valid()
+        return self._context(batch), None if valid is None else valid[:, : self.config.context]
 
 
 def _forecasts(stream: Stream, horizon: int) -> Iterator[Forecast]:

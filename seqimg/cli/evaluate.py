@@ -25,6 +25,8 @@ def evaluate(
     data: list[str],
     *,
     part: Part,
+    layout: str | None,
+    short: str | None,
     reading: ReadingConfig,
     out: Path | None,
     overwrite: bool,
@@ -47,7 +49,12 @@ def evaluate(
     where = chosen_device(device)
     loaded = modelfolder.load(model, task=spec.name, device=where)
     trained_on = set(loaded.task.config.data) & set(data)
-    task = loaded.task.with_config(data=tuple(data), **reading.model_dump())
+    kept = loaded.task.config
+    cut = {
+        "layout": layout or (kept.layout if set(data) <= set(kept.data) else "auto"),
+        "short": short or kept.short,
+    }
+    task = loaded.task.with_config(data=tuple(data), **cut, **reading.model_dump())
     with output().progress("Reading"):
         datasets = task.datasets(part)
     with datasets:

@@ -105,7 +105,10 @@ def _apply(
             raise SeqimgError(
                 f"{info.path} gave no pictures", why="the task answered nothing for these frames"
             )
-        frames = (to_frame(picture, info.dtype, info.value_range) for picture in chain([first], pictures))
+        frames = (
+            to_frame(picture, info.dtype, info.value_range, info.fill_value)
+            for picture in chain([first], pictures)
+        )
         if target == _STDOUT:
             saved = _pipe(frames, replace(info, fps=rate))
         else:
@@ -154,9 +157,9 @@ def _pipe(frames: Iterator[Pixels], info: SequenceInfo) -> SavedSequence:
 
 
 def _tensors(sequence: Sequence, bar: Bar) -> Iterator[Tensor]:
-    value_range = sequence.info.value_range
+    info = sequence.info
     for frame in sequence:
-        yield to_tensor(frame, value_range)
+        yield to_tensor(frame, info.value_range, info.missing(frame) if info.may_miss else None)
         bar.advance()
 
 

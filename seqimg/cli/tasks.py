@@ -134,6 +134,24 @@ def _eval(spec: TaskSpec) -> Any:
                 "--part", help="Share of each sequence, split as in training. [all]", show_default=False
             ),
         ] = "all",
+        layout: Annotated[
+            str | None,
+            typer.Option(
+                "--layout",
+                metavar="NAME",
+                help="How data sets lie on the disk. [as in training for the same data, else auto]",
+                show_default=False,
+            ),
+        ] = None,
+        short: Annotated[
+            Literal["error", "drop", "pad", "loop", "repeat"] | None,
+            typer.Option(
+                "--short",
+                help="Sequences shorter than a clip: refuse, leave out, fill up with nothing, begin again, or "
+                "hold the last frame. [as in training]",
+                show_default=False,
+            ),
+        ] = None,
         out: Annotated[
             Path | None,
             typer.Option("-o", "--output", metavar="FILE.json", help="Write the figures there too."),
@@ -155,6 +173,8 @@ def _eval(spec: TaskSpec) -> Any:
             model,
             [*(data or []), *(paths or [])],
             part=part,
+            layout=layout,
+            short=short,
             reading=check_flags(ReadingConfig, reading),
             out=out,
             overwrite=overwrite,

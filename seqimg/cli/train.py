@@ -102,12 +102,16 @@ def _check_channels(wanted: int, found: int) -> None:
 def show_progress(bar: Bar) -> Callable[[StepReport], None]:
     """Return an observer that moves the bar, and says a line at every validation.
 
+    A line has the mean time that steps waited for data, and computed, since the line before.
+
     Where nobody sees a bar it says one every half minute too.
     """
     said = perf_counter()
+    steps, data, compute = 0, 0.0, 0.0
 
     def show(report: StepReport) -> None:
-        nonlocal said
+        nonlocal said, steps, data, compute
+        steps, data, compute = steps + 1, data + report.data_seconds, compute + report.compute_seconds
         waiting = f"{report.data_share:.0%}"
         speed = f"{report.frames_per_second:.0f} frames/s"
         bar.set_total(report.steps)
@@ -119,9 +123,10 @@ def show_progress(bar: Bar) -> Callable[[StepReport], None]:
         validation = f"validation {', '.join(figures)}, " if figures else ""
         output().say(
             f"step {report.step}/{report.steps}: loss {report.loss:.4g}, {validation}"
-            f"{speed}, {waiting} of the time waiting for data"
+            f"{speed}, {data / steps * 1000:.3g} ms data + {compute / steps * 1000:.3g} ms compute a step"
         )
         said = perf_counter()
+        steps, data, compute = 0, 0.0, 0.0
 
     return show
 

@@ -27,7 +27,8 @@ class ClipDataset(Protocol):
     """Clips by number; numbers beyond the length are the same clips in a later epoch.
 
     One whose clips differ in length has `lengths` too, a list with that of each: training then puts clips
-    of about one length into a batch.
+    of about one length into a batch. One with `sizes`, a list with the height and width of each, has clips of
+    many sequences measured together.
     """
 
     @property

@@ -162,4 +162,5 @@ def _times(item: Item, sequence: Sequence) -> NDArray[np.float64] | None:
     index = index_video(Path(item.path))
     if index.doubt is not None or index.frame_count is None or index.frame_count != info.frame_count:
         return None
-    return index.seconds - index.seconds[0]
+    seconds: NDArray[np.float64] = index.seconds
+    return seconds

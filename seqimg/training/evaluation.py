@@ -17,6 +17,8 @@ from seqimg.task import Example, Task
 
 __all__ = ["Evaluation", "evaluate", "examples", "metric_names", "validate"]
 
+_LISTED = 64  # sequences that get figures of their own
+
 AnyTask = Task[Any, Any, Any]
 Figures = dict[str, dict[str, float]]
 """For the model and each baseline, its metrics."""
@@ -30,7 +32,7 @@ class Evaluation:
         metric: Name of the metric that leads; lower is better.
         clips: Number of clips looked at.
         overall: Figures over all clips.
-        sequences: Figures of each sequence, by path.
+        sequences: Figures of each sequence, by path; none if there are many.
     """
 
     metric: str
@@ -43,14 +45,25 @@ class _Tally:
     """Metrics of the model and of each baseline."""
 
     def __init__(self, task: AnyTask, names: list[str], device: torch.device) -> None:
-        self.order = metric_names(task)
+        self.order, self.seen = metric_names(task), False
         self.metrics = {name: cast(MetricCollection, task.metrics().to(device)) for name in names}
 
-    def update(self, outputs: Mapping[str, Tensor], expected: Tensor) -> None:
+    def update(self, outputs: Mapping[str, Tensor], expected: Tensor, valid: Tensor | None) -> None:
+        if valid is not None:
+            valid = valid.expand_as(expected)
+            expected = expected[valid]
+            outputs = {name: output[valid] for name, output in outputs.items()}
+            if not len(expected):
+                return
+        self.seen = True
         for name, output in outputs.items():
             self.metrics[name].update(output.float().contiguous(), expected.contiguous())
 
     def figures(self) -> Figures:
+        if not self.seen:
+            raise SeqimgError(
+                "there is nothing to measure", why="every value that was to be compared with is missing"
+            )
         return {name: self._figures(name, metrics.compute()) for name, metrics in self.metrics.items()}
 
     def _figures(self, name: str, values: Mapping[str, Tensor]) -> dict[str, float]:
@@ -95,7 +108,7 @@ def evaluate(
     Args:
         task: The task.
         model: The trained model; it is put into evaluation mode.
-        data: Clips; a batch never mixes two sequences.
+        data: Clips. Of a few sequences each gets figures of its own, and a batch never mixes two.
         batch_size: Most clips at once.
         advance: Called with the number of clips done since the last call.
     """
@@ -105,16 +118,20 @@ def evaluate(
     answers |= task.baselines()
     overall, clips = _Tally(task, list(answers), device), 0
     sequences: dict[str, _Tally] = {}
+    one_by_one = len(set(data.owners)) <= _LISTED
     for batch in _batches(data, batch_size, device):
         outputs, expected = {name: answer(batch) for name, answer in answers.items()}, task.expected(batch)
-        path = batch.sources[0].path
-        tally = sequences.setdefault(path, _Tally(task, list(answers), device))
-        overall.update(outputs, expected)
-        tally.update(outputs, expected)
+        valid = task.valid(batch)
+        overall.update(outputs, expected, valid)
+        if one_by_one:
+            path = batch.sources[0].path
+            if path not in sequences:
+                sequences[path] = _Tally(task, list(answers), device)
+            sequences[path].update(outputs, expected, valid)
         clips += len(batch.sources)
         if advance is not None:
             advance(len(batch.sources))
-    by_path = {path: tally.figures() for path, tally in sequences.items()}
+    by_path = {path: tally.figures() for path, tally in sequences.items() if tally.seen}
     return Evaluation(task.leading_metric, clips, overall.figures(), by_path)
 
 
@@ -125,7 +142,7 @@ def validate(task: AnyTask, model: nn.Module, data: ClipDataset, *, batch_size: 
     device = next(model.parameters()).device
     tally = _Tally(task, ["model"], device)
     for batch in _batches(data, batch_size, device):
-        tally.update({"model": task.forward(model, batch)}, task.expected(batch))
+        tally.update({"model": task.forward(model, batch)}, task.expected(batch), task.valid(batch))
     return tally.figures()["model"]
 
 
@@ -146,8 +163,17 @@ def examples(task: AnyTask, model: nn.Module, data: ClipDataset, count: int) -> 
 def _batches(data: ClipDataset, batch_size: int, device: torch.device) -> Iterator[Batch]:
     loader = DataLoader(
         cast("Dataset[Clip]", data),
-        batch_sampler=SequenceBatches(data.owners, batch_size),
+        batch_sampler=SequenceBatches(_groups(data), batch_size),
         collate_fn=collate,
     )
     for batch in loader:
         yield batch.to(device)
+
+
+def _groups(data: ClipDataset) -> list[int]:
+    """Return for each clip which others may share its batch: its sequence's, or of many all of its size."""
+    sizes = getattr(data, "sizes", None)
+    if sizes is None or len(set(data.owners)) <= _LISTED:
+        return data.owners
+    numbers = {size: number for number, size in enumerate(dict.fromkeys(sizes))}
+    return [numbers[size] for size in sizes]

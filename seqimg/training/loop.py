@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 
 from seqimg.config import TaskConfig
-from seqimg.data import Batch, Clip, Datasets, Shuffled, collate
+from seqimg.data import Batch, Clip, Datasets, LengthBuckets, Shuffled, collate
 from seqimg.errors import SeqimgError, UnavailableError
 from seqimg.task import Task
 from seqimg.training.average import running_average
@@ -37,6 +37,8 @@ class StepReport:
         frames_per_second: Frames trained on per second since the start.
         data_share: Share of the time since the start spent waiting for clips.
         validation: The model's metrics on the validation data, after steps that validate.
+        data_seconds: Seconds this step waited for its clips.
+        compute_seconds: Seconds it computed, validation left out.
     """
 
     step: int
@@ -47,6 +49,8 @@ class StepReport:
     frames_per_second: float
     data_share: float
     validation: dict[str, float] | None = None
+    data_seconds: float = 0.0
+    compute_seconds: float = 0.0
 
 
 @dataclass
@@ -125,9 +129,11 @@ class Trainer:
         while self.result.steps < self.plan.steps:
             asked = perf_counter()
             batch = next(batches)
-            waited += perf_counter() - asked
+            begun = perf_counter()
+            waited += begun - asked
             rate = self._set_learning_rate()
             parts = self._step(batch)
+            computed = perf_counter() - begun
             self.result.steps += 1
             frames += batch.frames.shape[0] * batch.frames.shape[1]
             self.result.seconds = perf_counter() - started
@@ -141,6 +147,8 @@ class Trainer:
                 frames_per_second=frames / self.result.seconds,
                 data_share=waited / self.result.seconds,
                 validation=self._validate(),
+                data_seconds=begun - asked,
+                compute_seconds=computed,
             )
             self.result.history.append(report)
             self.observe(report)
@@ -203,8 +211,7 @@ class Trainer:
     def _batches(self) -> Iterator[Batch]:
         loader = DataLoader(
             cast("Dataset[Clip]", self.data.train),
-            batch_size=self.config.batch_size,
-            sampler=Shuffled(len(self.data.train), self.config.seed),
+            **self._order(),
             collate_fn=collate,
             num_workers=self.config.workers,
             worker_init_fn=_leave_interrupts,
@@ -212,6 +219,14 @@ class Trainer:
         )
         for batch in loader:
             yield batch.to(self.accelerator.device)
+
+    def _order(self) -> dict[str, Any]:
+        """Return how the loader goes through the clips: those of very different lengths stay apart."""
+        data, config = self.data.train, self.config
+        lengths = getattr(data, "lengths", None)
+        if lengths is None or len(set(lengths)) == 1:
+            return {"batch_size": config.batch_size, "sampler": Shuffled(len(data), config.seed)}
+        return {"batch_sampler": LengthBuckets(lengths, config.batch_size, config.seed)}
 
 
 def _leave_interrupts(worker: int) -> None:
