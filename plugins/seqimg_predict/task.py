@@ -3,13 +3,12 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
 from seqimg.data import (
     Batch,
@@ -29,6 +28,9 @@ from seqimg_predict.config import PredictConfig, PredictRun
 from seqimg_predict.masks import last_valid, masked_mean, mean_valid
 from seqimg_predict.model import EncoderForecaster, PredictState
 from seqimg_predict.motion import Forecast, apply_forecast
+
+if TYPE_CHECKING:
+    from torchmetrics import MetricCollection
 
 __all__ = ["PredictTask"]
 
@@ -104,8 +106,11 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         valid = batch.valid()
         return None if valid is None else valid[:, self.config.context :]
 
-    def metrics(self) -> MetricCollection:
+    def metrics(self) -> "MetricCollection":
         """Errors per pixel and channel of frames in [0, 1], predictions clipped, over all predicted frames."""
+        # Takes most of a second to import, which running a model need not wait for.
+        from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
+
         return MetricCollection({"mse": MeanSquaredError(), "mae": MeanAbsoluteError()})
 
     def baselines(self) -> Mapping[str, Baseline]:
