@@ -130,11 +130,11 @@ def make_dataset(
     with publish_folder(folder, overwrite=overwrite) as temporary:
         first = next(samples)
         layout = _layout(request, first, temporary)
-        _check_room(folder, layout.known_bytes())
-        begin()
         classes: dict[str, int] = {}
         boxes = 0
         with layout:
+            _check_room(folder, layout.known_bytes())
+            begin()
             for number, sample in _numbered(first, samples):
                 layout.write(number, sample)
                 if number == 1:

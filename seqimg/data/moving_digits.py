@@ -22,7 +22,8 @@ _SIDE = 0.4375  # of a digit's square, in canvas heights: 28 of 64 pixels
 _STEP = 0.1  # the way of one frame, in free ways: 3.6 of 36 pixels on a canvas of 64
 _MOST_DIGITS = 64
 _GRID = 64  # places within half a pixel that a digit can have: with 8 bits of brightness all sums are exact
-_CHUNK = 2**21  # pixels made at a time, bounds the temporaries
+_CHUNK = 2**23  # pixels of all digits prepared at a time, bounds the temporaries
+_HOT = 2**19  # pixels laid at a time: they stay in the processor's cache
 _DRAWS = 5  # random numbers for a digit: which, which drawing, top, left, direction
 
 
@@ -136,19 +137,22 @@ def moving_digits_batch(
     velocity = speed * free.min() * np.stack([np.sin(angle), np.cos(angle)], axis=-1)  # [N, D, 2]
     start = random[..., 2:4] * free
 
-    frames = np.zeros((len(indices), length, *size, 1), np.uint8)
-    together = max(1, _CHUNK // (length * size[0] * size[1]))
-    at_once = max(1, _CHUNK // (together * size[0] * size[1]))
+    frames = np.empty((len(indices), length, *size, 1), np.uint8)
+    area = size[0] * size[1]
+    together = max(1, _CHUNK // (length * area * digits))
+    at_once = max(1, _CHUNK // (together * area * digits))
     for first in range(0, len(indices), together):
         some = slice(first, first + together)
-        for digit in range(digits):
-            pictures = drawings(random[some, digit, :2], side, split=split, idx=idx)
-            mover = _Mover(pictures, placement, free.astype(np.intp))
-            for begin in range(0, length, at_once):
-                time = np.arange(begin, min(begin + at_once, length))[:, None]
-                way = start[some, digit, None] + velocity[some, digit, None] * time  # [n, t, 2]
-                patches, corner = mover(free - np.abs(way % (2 * free) - free))
-                _lay(frames[some, begin : begin + at_once, :, :, 0], patches, corner, over=digit > 0)
+        movers = [
+            _Mover(drawings(random[some, digit, :2], side, split=split, idx=idx), placement, free)
+            for digit in range(digits)
+        ]
+        for begin in range(0, length, at_once):
+            time = np.arange(begin, min(begin + at_once, length))[:, None, None]
+            way = start[some, None] + velocity[some, None] * time  # [n, t, D, 2]
+            corner = free - np.abs(way % (2 * free) - free)
+            part = frames[some, begin : begin + at_once, :, :, 0]
+            _lay(part, [mover(corner[:, :, digit]) for digit, mover in enumerate(movers)])
     return frames
 
 
@@ -167,8 +171,8 @@ class _Mover:
     Called with corners `[n, t, 2]`, it returns patches `[n, t or 1, h, w]` and their corners in whole pixels.
     """
 
-    def __init__(self, pictures: NDArray[np.uint8], placement: Placement, free: NDArray[np.intp]) -> None:
-        self._pictures, self._free = pictures, free
+    def __init__(self, pictures: NDArray[np.uint8], placement: Placement, free: NDArray[np.float64]) -> None:
+        self._pictures, self._free = pictures, free.astype(np.intp)
         self._sources = _half_pixels(pictures) if placement == "exact" else None
 
     def __call__(self, corner: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
@@ -212,26 +216,35 @@ def _between(
     return mixed.astype(np.uint8).reshape(*corner.shape[:2], side, side), first
 
 
-def _lay(frames: Frames8, patches: NDArray[np.uint8], corner: NDArray[np.intp], *, over: bool) -> None:
-    """Lay `patches` `[n, t or 1, h, w]` into `frames` `[n, t, H, W]` with their top left at `corner` `[n, t, 2]`.
+def _lay(frames: Frames8, laid: Sequence[tuple[NDArray[np.uint8], NDArray[np.intp]]]) -> None:
+    """Lay patches `[n, t or 1, h, w]` over black `frames` `[n, t, H, W]`, top left at their corners `[n, t, 2]`.
 
     The rows of a patch, a frame's row apart, are one stretch of the frame's memory: with zeros between them
     it is laid in one piece, and `maximum` leaves what is under the zeros.
     """
     width = frames.shape[3]
-    rows, columns = patches.shape[2:]
-    stretches = np.zeros((*patches.shape[:2], rows, width), np.uint8)
-    stretches[..., :columns] = patches
-    stretch = (rows - 1) * width + columns
-    flat = stretches.reshape(*patches.shape[:2], -1)[..., :stretch]
-    # Every stretch of the memory behind `frames`, which is a slice along its first two axes.
     step, jump = frames.strides[:2]
-    reach = (len(frames) - 1) * step + frames.shape[1] * jump - stretch + 1
-    windows = as_strided(frames, (reach, stretch), (1, 1))
     number, time = np.ogrid[: frames.shape[0], : frames.shape[1]]
-    place = number * step + time * jump + corner[..., 0] * width + corner[..., 1]
-    if over:
-        under = windows[place]
-        windows[place] = np.maximum(under, flat, out=under)
-    else:
-        windows[place] = flat
+    origin = number * step + time * jump
+    rows, columns = laid[0][0].shape[2:]
+    stretch = (rows - 1) * width + columns
+    # Every stretch of the memory behind `frames`, which is a slice along its first two axes.
+    reach = int(origin[-1, -1]) + frames.shape[2] * width - stretch + 1
+    windows = as_strided(frames, (reach, stretch), (1, 1))
+    layers = []
+    for patches, corner in laid:
+        stretches = np.zeros((*patches.shape[:2], rows, width), np.uint8)
+        stretches[..., :columns] = patches
+        flat = stretches.reshape(*patches.shape[:2], -1)[..., :stretch]
+        layers.append((flat, origin + corner[..., 0] * width + corner[..., 1]))
+    few = max(1, _HOT // frames[0].size)
+    for first in range(0, len(frames), few):
+        some = slice(first, first + few)
+        frames[some] = 0
+        for digit, (flat, places) in enumerate(layers):
+            place = places[some]
+            if digit == 0:
+                windows[place] = flat[some]
+            else:
+                under = windows[place]
+                windows[place] = np.maximum(under, flat[some], out=under)

@@ -16,6 +16,7 @@ from seqimg.errors import UsageError
 __all__ = ["tracks"]
 
 _RADIUS = (0.07, 0.15)  # of an object, in shorter sides
+_LEAST = 2.0  # pixels, or a shape could fall between them
 _SPEED = (0.006, 0.03)  # shorter sides per frame
 _TURN = 0.04  # fastest change of direction: radians per frame
 _SPIN = 0.1  # fastest turn of an object about itself: radians per frame
@@ -142,7 +143,7 @@ def _thing(
     passed = np.arange(length) - when
     return Thing(
         shape=int(rng.integers(len(SHAPES))),
-        radius=radius,
+        radius=max(_LEAST, radius),
         colour=colour,
         centre=place + speed * np.expm1(turn * passed) / turn,
         angle=np.asarray(rng.uniform(0, 2 * pi) + rng.uniform(-_SPIN, _SPIN) * passed, np.float64),
