@@ -19,6 +19,9 @@ __all__ = ["DEMUXERS", "cut_short", "frame_rate", "open_container", "video_strea
 # Demuxers that read one file and nothing else: no playlists, no concatenation, no patterns of pictures.
 DEMUXERS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,flv,ogg,asf,gif,yuv4mpegpipe"
 
+# These repeat or invent parts of a damaged picture and do not mark it. Others would stumble over trifles.
+_PATCHED_UP = ("ffv1", "mjpeg", "png")
+
 
 @contextmanager
 def open_container(path: Path) -> Iterator[av.container.InputContainer]:
@@ -51,11 +54,13 @@ _LENIENT_TAGS = {"metadata_errors": "replace"} if int(av.__version__.split(".")[
 
 
 def video_stream(
-    container: av.container.InputContainer, path: Path | str, *, threads: int = 0
+    container: av.container.InputContainer, path: Path | str, *, threads: int = 0, strict: bool = False
 ) -> av.video.stream.VideoStream:
     """Return the first stream of moving pictures, set to decode with so many threads, 0 for all cores.
 
-    Several threads decode several frames ahead: what is quick for all frames is slow for a few.
+    Several threads decode several frames ahead: what is quick for all frames is slow for a few. A
+    `strict` decoder refuses pictures it would else patch up without a word, where it can tell them from
+    sound ones.
 
     Raises:
         SequenceError: There is none, or its frames are over the limits.
@@ -71,7 +76,9 @@ def video_stream(
     check_size(path, stream.codec_context.height, stream.codec_context.width, 3)
     stream.thread_type = "AUTO"
     stream.codec_context.thread_count = threads
-    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    explode = strict and stream.codec_context.name in _PATCHED_UP
+    strictness = {"err_detect": "crccheck+explode"} if explode else {}
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS), **strictness}
     return stream
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seqimg.sequences.container import open_container, video_stream
 from seqimg.sequences.index_cache import FileState, load_index, store_index
-from seqimg.sequences.packets import is_hidden, is_whole
+from seqimg.sequences.packets import is_hidden, is_whole, packets_of
 from seqimg.sequences.pulse import pulse
 from seqimg.sequences.tail import Tail
 
@@ -129,7 +129,7 @@ def _scan(
         doubt = f"{stream.codec_context.name} in {container.format.name}: a packet need not be a frame"
     else:
         try:
-            for packet in container.demux(stream):
+            for packet in packets_of(container, stream):
                 pulse()
                 tail.note(packet)
                 packets.add(packet)

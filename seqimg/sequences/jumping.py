@@ -3,6 +3,7 @@
 import math
 import os
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +16,8 @@ import av.video.stream
 import numpy as np
 
 from seqimg.sequences.index import VideoIndex
-from seqimg.sequences.packets import is_hidden, packet_decoder, trusts_packets
+from seqimg.sequences.ledger import Ledger
+from seqimg.sequences.packets import is_hidden, packet_decoder, packets_of, trusts_packets
 from seqimg.sequences.pulse import pulse
 
 __all__ = ["AstrayError", "Leg", "jump", "plan_legs", "thread_count"]
@@ -116,19 +118,25 @@ def _run(
     place = max(leg.key, 0)
     first = int(index.pts[place])
     by_packets = trusts_packets(stream)
-    decode = packet_decoder(stream)
-    packets = _packets_from(container, stream, first) if leg.key > 0 else container.demux(stream)
+    decode, ledger = packet_decoder(stream), Ledger(container, stream)
+    held: deque[tuple[int, av.video.frame.VideoFrame, int | None]] = deque()
+    packets = _packets_from(container, stream, first) if leg.key > 0 else packets_of(container, stream)
     try:
         for packet in _enough(packets, stream, index, leg):
+            if packet is not None:
+                ledger.expect(packet)
             for frame in decode(packet):
                 if frame.pts is not None and frame.pts < first:
                     continue  # stored behind the keyframe but shown before it, they build on the group before
-                if place == len(index.pts) or frame.pts != index.pts[place] or frame.is_corrupt:
+                is_next = frame.pts is not None and (place > leg.places[-1] or frame.pts == index.pts[place])
+                is_start = place != leg.key or by_packets or _is_fresh_start(frame)
+                if frame.is_corrupt or not is_next or not is_start:
                     raise AstrayError
-                if place == leg.key and not (by_packets or _is_fresh_start(frame)):
-                    raise AstrayError
-                yield place, frame
+                held.append((place, frame, ledger.take(frame)))
                 place += 1
+                # What a frame builds on may be shown later; it has to be sound too.
+                while held and (held[0][2] is None or held[0][2] <= frame.pts):
+                    yield held.popleft()[:2]
     except av.error.FFmpegError as error:
         raise AstrayError from error
 
@@ -164,7 +172,7 @@ def _packets_from(
 ) -> Iterator[av.Packet]:
     """Jump, and yield packets from the keyframe shown at `pts` on."""
     container.seek(pts, stream=stream)
-    packets = container.demux(stream)
+    packets = packets_of(container, stream)
     for packet in packets:
         pulse()
         if packet.pts == pts and packet.is_keyframe:

@@ -31,7 +31,8 @@ class Ledger:
         self._keys: set[int] | None = set() if trusts_packets(stream) else None
         # Files that state no order of showing have time stamps in decoding order, which proves nothing.
         self._ordered = not stream.codec_context.has_b_frames
-        self._waiting: set[int] = set()
+        self._waiting: dict[int, int] = {}  # and how many packets were stored before
+        self._stored = 0
         self._corrupt: set[int] = set()
         self._suspect: set[int] = set()  # inside when decoding failed
         self._doubtful: set[int] = set()  # the failure may be behind a keyframe of these
@@ -45,9 +46,11 @@ class Ledger:
         self._ordered |= packet.pts != packet.dts
         if len(self._waiting) >= _MAX_WAITING:
             self._lost += len(self._waiting)
-            for times in (self._waiting, self._corrupt, self._suspect, self._doubtful):
+            self._waiting.clear()
+            for times in (self._corrupt, self._suspect, self._doubtful):
                 times.clear()
-        self._waiting.add(packet.pts)
+        self._waiting[packet.pts] = self._stored
+        self._stored += 1
         if self._keys is not None and packet.is_keyframe:
             self._keys.add(packet.pts)
         if packet.is_corrupt:
@@ -56,8 +59,8 @@ class Ledger:
     def fail(self, packet: av.Packet | None) -> None:
         """Take note that decoding failed, for this packet or one before it that is still inside."""
         self._begun = self._astray = True
-        self._suspect |= self._waiting
-        self._doubtful |= self._waiting
+        self._suspect |= self._waiting.keys()
+        self._doubtful |= self._waiting.keys()
         self._lost += packet is not None and packet.pts is None and packet.size > 0
 
     def fault(self, frame: av.video.frame.VideoFrame) -> str | None:
@@ -67,7 +70,7 @@ class Ledger:
         self._whole &= not (frame.interlaced_frame and self._codec == "h264")
         if frame.is_corrupt or frame.pts in self._corrupt:
             reason = "part of the frame is missing"
-            self._suspect |= self._waiting
+            self._suspect |= self._waiting.keys()
             self._lost += frame.pts is None
         elif self._begun and not self._astray and self._passed(frame.pts):
             reason = "the frame before is missing"
@@ -87,6 +90,21 @@ class Ledger:
             self._lost += frame.pts is None
         return not self._astray
 
+    def take(self, frame: av.video.frame.VideoFrame) -> int | None:
+        """Take a sound frame out; return until which time it waits, for one it may build on is shown later.
+
+        What is stored before a frame and shown after it has to come out sound first.
+        """
+        stored = self._waiting.pop(frame.pts, None) if frame.pts is not None else None
+        if stored is None:
+            return None
+        later = [time for time, before in self._waiting.items() if time > frame.pts and before < stored]
+        return max(later, default=None)
+
+    def lose(self, count: int) -> None:
+        """Count frames as lost that had been taken out: what they may build on is not sound."""
+        self._lost += count
+
     @property
     def astray(self) -> bool:
         """Whether damage was seen and no keyframe since."""
@@ -95,11 +113,13 @@ class Ledger:
     def settle(self, pts: int | None = None) -> int:
         """Return how many frames were lost before the one at `pts`, or before the end."""
         lost = self._lost + (len(self._passed(pts)) if self._begun else 0)
-        self._waiting = {time for time in self._waiting if pts is not None and time > pts}
+        self._waiting = {
+            time: stored for time, stored in self._waiting.items() if pts is not None and time > pts
+        }
         for times in (self._corrupt, self._suspect, self._doubtful):
-            times &= self._waiting
+            times &= self._waiting.keys()
         if self._keys is not None:
-            self._keys &= self._waiting
+            self._keys &= self._waiting.keys()
         self._lost, self._begun = 0, True
         return lost
 

@@ -1,6 +1,6 @@
 """Packets of video, before they are decoded, and what decodes them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import av
@@ -13,7 +13,15 @@ import av.video.stream
 
 from seqimg.sequences.limits import MAX_PIXELS
 
-__all__ = ["PacketDecoder", "is_hidden", "is_whole", "packet_decoder", "states_alpha", "trusts_packets"]
+__all__ = [
+    "PacketDecoder",
+    "is_hidden",
+    "is_whole",
+    "packet_decoder",
+    "packets_of",
+    "states_alpha",
+    "trusts_packets",
+]
 
 PacketDecoder = Callable[[av.Packet | None], list[av.video.frame.VideoFrame]]
 """Turns a packet into the frames that are ready by it; an empty one, or None, asks for all that are left."""
@@ -50,6 +58,16 @@ def is_hidden(packet: av.Packet, codec: str) -> bool:
 def states_alpha(stream: av.video.stream.VideoStream) -> bool:
     """Tell whether the file says that transparency lies beside its pictures."""
     return bool(stream.metadata.get("alpha_mode") == "1")
+
+
+def packets_of(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream
+) -> Iterator[av.Packet]:
+    """Yield the packets of one stream as they are stored, and an empty one behind the last."""
+    source = container.demux(stream)
+    # Where streams appear on the way, as in MPEG-TS, PyAV looks for more of them at the end than it has.
+    with suppress(IndexError):
+        yield from source
 
 
 def packet_decoder(stream: av.video.stream.VideoStream) -> PacketDecoder:

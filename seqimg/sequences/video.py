@@ -69,7 +69,7 @@ class VideoSequence(Sequence):
         self._astray = 0
         self._index: VideoIndex | None = None
         with open_container(path) as container:
-            stream = video_stream(container, path, threads=1)  # the quickest for one frame
+            stream = video_stream(container, path, threads=1, strict=True)  # the quickest for one frame
             short = cut_short(container, stream, path)
             if short and on_error == "error":
                 raise SequenceError(
@@ -117,7 +117,7 @@ class VideoSequence(Sequence):
         last = wanted[-1] if wanted is not None else None
         chosen = wanted if wanted is None or isinstance(wanted, range) else set(wanted)
         with open_container(self._path) as container:
-            for step in decode(container, video_stream(container, self._path)):
+            for step in decode(container, video_stream(container, self._path, strict=True)):
                 if step.reason is not None:
                     reason = step.reason
                     if self._ends_at(place, reason, file_ends=step.ends):
@@ -155,7 +155,7 @@ class VideoSequence(Sequence):
         legs = plan_legs(index, indices)
         reformatter = av.video.reformatter.VideoReformatter()
         with open_container(self._path) as container:
-            stream = video_stream(container, self._path, threads=thread_count(legs))
+            stream = video_stream(container, self._path, threads=thread_count(legs), strict=True)
             for place, picture in jump(container, stream, index, legs):
                 yield self._timed(reformatter, picture, place)
 
