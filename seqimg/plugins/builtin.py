@@ -137,9 +137,25 @@ def seqimg_datasets() -> Iterable[DatasetSpec]:
             dataset="seqimg.data.synthetic:pans",
         ),
         DatasetSpec(
+            name="pan",
+            summary="The same camera moves with exact optical flow.",
+            dataset="seqimg.data.synthetic:pan",
+        ),
+        DatasetSpec(
+            name="motion",
+            summary="Eight classes of motion over photographs that only the order of frames tells apart.",
+            dataset="seqimg.data.synthetic:motion",
+        ),
+        DatasetSpec(
+            name="tracks",
+            summary="Moving objects with boxes, among clutter, behind bars, through noise.",
+            dataset="seqimg.data.synthetic:tracks",
+        ),
+        DatasetSpec(
             name="moving-digits",
-            summary="Digits that bounce inside a square.",
+            summary="Digits that bounce about a black canvas.",
             dataset="seqimg.data.synthetic:moving_digits",
+            batch="seqimg.data.synthetic:moving_digits_batch",
         ),
     ]
 
