@@ -20,7 +20,9 @@ __all__ = ["clock", "contact_sheet", "spread"]
 _BACKGROUND, _TEXT, _MUTED, _MISSING = (16, 18, 23), (222, 226, 233), (143, 150, 164), (150, 40, 160)
 _WIDTH = 1280
 _MARGIN, _GAP, _CAPTION, _LINE = 20, 12, 22, 24
-_PANORAMA, _LANDSCAPE = 3.0, 1.2
+_PANORAMA, _LANDSCAPE, _PORTRAIT = 3.0, 1.2, 0.6
+_ROOM = 113  # for the caption
+_TALLEST = 3.0  # times as wide; what is taller is made smaller
 
 
 def contact_sheet(
@@ -104,7 +106,8 @@ class _Thumbnails:
         width, height = float(info.width * info.pixel_aspect), info.height
         columns = _columns(width / height)
         room = (_WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) // columns
-        self._size = (max(1, round(height * room / width)), room)
+        tall = min(height * room / width, _TALLEST * room)
+        self._size = (max(1, round(tall)), max(1, round(tall * width / height)))
 
     def __call__(self, frame: TimedFrame) -> tuple[Image.Image, str]:
         picture = Image.fromarray(self._rgb(frame.pixels))
@@ -128,6 +131,8 @@ class _Thumbnails:
 
 def _columns(aspect: float) -> int:
     """Return how many pictures of a shape stand side by side: 20 of them fill their rows."""
+    if aspect < _PORTRAIT:
+        return 10
     return 2 if aspect > _PANORAMA else 4 if aspect > _LANDSCAPE else 5
 
 
@@ -147,7 +152,8 @@ def _title_lines(title: str, info: SequenceInfo) -> list[str]:
 
 def _lay_out(shown: list[tuple[Image.Image, str]], title: list[str]) -> Image.Image:
     width, height = shown[0][0].size
-    columns = (_WIDTH - 2 * _MARGIN + _GAP) // (width + _GAP)
+    width = max(width, _ROOM)
+    columns = min(10, (_WIDTH - 2 * _MARGIN + _GAP) // (width + _GAP))
     rows = math.ceil(len(shown) / columns)
     top = _MARGIN + len(title) * _LINE + _GAP
     sheet = Image.new("RGB", (_WIDTH, top + rows * (height + _CAPTION + _GAP) + _MARGIN - _GAP), _BACKGROUND)

@@ -177,3 +177,15 @@ def test_rates_are_said_exactly(cli: Cli, tmp_path: Path) -> None:
     told = _told(cli, tmp_path / "a.mp4")
     assert told["fps_exact"] == "30000/1001"
     assert "29.97 (30000/1001)" in cli("data", "info", tmp_path / "a.mp4").stdout
+
+
+@pytest.mark.parametrize("shape", [(5000, 1), (1, 5000), (1, 1), (300, 100), (1920, 1080)])
+def test_sheets_of_any_shape(shape: tuple[int, int], tmp_path: Path) -> None:
+    from seqimg.sequences import open_sequence
+    from seqimg.sequences.sheet import contact_sheet
+
+    np.save(tmp_path / "a.npy", np.zeros((25, *shape, 1), np.uint8))
+    with open_sequence(tmp_path / "a.npy", axes="THWC") as sequence:
+        sheet = contact_sheet(sequence, "a title " * 30)
+    assert sheet.width == 1280
+    assert 100 < sheet.height < 3000
