@@ -23,7 +23,8 @@ import numpy as np
 from seqimg.plugins.manager import plugin_host
 from seqimg.sequences.base import Sequence, SequenceError
 from seqimg.sequences.info import SequenceInfo, TimedFrame
-from seqimg.sequences.messages import encode, failure, info_words, words_of
+from seqimg.sequences.message_info import info_words
+from seqimg.sequences.messages import encode, failure, words_of
 from seqimg.sequences.pulse import listen
 from seqimg.sequences.ring import Ring
 

@@ -7,15 +7,15 @@ What arrives is not trusted: a decoder that a file has overpowered may say anyth
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from seqimg.errors import SeqimgError
-from seqimg.sequences.base import DTYPES, SequenceError
+from seqimg.sequences.base import SequenceError
 from seqimg.sequences.damage import Damage
 from seqimg.sequences.info import SequenceInfo
-from seqimg.sequences.limits import check_size
+from seqimg.sequences.message_info import NonsenseError, info_from, is_count, is_number, plain_fraction
 
 __all__ = [
     "MAX_LINE",
@@ -29,7 +29,6 @@ __all__ = [
     "Stopped",
     "encode",
     "failure",
-    "info_words",
     "parse",
     "words_of",
 ]
@@ -38,10 +37,6 @@ MAX_LINE = 2**24
 """Most bytes of one message."""
 
 _MOST_TEXT = 4096
-
-
-class NonsenseError(ValueError):
-    """A line is no message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +143,7 @@ def parse(line: bytes) -> Message:
         >>> parse(b'{"say":"frame","index":-1,"time":0}')
         Traceback (most recent call last):
             ...
-        seqimg.sequences.messages.NonsenseError: index is -1
+        seqimg.sequences.message_info.NonsenseError: index is -1
     """
     words = words_of(line)
     say = words.get("say")
@@ -160,7 +155,7 @@ def parse(line: bytes) -> Message:
         case "end":
             return Ended(_damage(words.get("damage")))
         case "opened":
-            return Opened(_info(words.get("info")))
+            return Opened(info_from(words.get("info")))
         case "failed":
             return _failed(words)
         case "alive":
@@ -188,11 +183,6 @@ def words_of(line: bytes) -> dict[str, Any]:
     return words
 
 
-def info_words(info: SequenceInfo) -> dict[str, object]:
-    """Return a sequence's description as JSON can say it."""
-    return {field.name: getattr(info, field.name) for field in fields(info)}
-
-
 def failure(error: BaseException, damage: list[Damage]) -> dict[str, object]:
     """Return the words for an exception."""
     kinds = [_name(kind) for kind in type(error).__mro__]
@@ -212,7 +202,7 @@ def failure(error: BaseException, damage: list[Damage]) -> dict[str, object]:
 
 def _plain(value: object) -> object:
     if isinstance(value, Fraction):
-        return {"fraction": [value.numerator, value.denominator]}
+        return plain_fraction(value)
     if isinstance(value, Damage):
         return [value.index, value.count, value.reason]
     raise TypeError(f"{type(value).__name__} is not for messages")
@@ -252,62 +242,16 @@ def _damage(value: object) -> tuple[Damage, ...]:
     )
 
 
-def _info(value: object) -> SequenceInfo:
-    """Check a description as strictly as one that a stranger hands in."""
-    if not isinstance(value, dict) or not value.keys() <= {field.name for field in fields(SequenceInfo)}:
-        raise NonsenseError("info is no description of a sequence")
-    given = {name: _value(item) for name, item in value.items()}
-    for name in ("height", "width", "channels"):
-        _count(given.get(name), name)
-    if given.get("frame_count") is not None:
-        _count(given["frame_count"], "frame_count")
-    if given.get("dtype") not in DTYPES:
-        raise NonsenseError("dtype is none of frames")
-    for name in ("path", "format"):
-        _text(given.get(name), name)
-    names, low_high, rate = given.get("channel_names"), given.get("value_range"), given.get("fps")
-    if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
-        raise NonsenseError("channel_names are no words")
-    if not isinstance(low_high, tuple) or len(low_high) != 2 or not all(map(_is_number, low_high)):
-        raise NonsenseError("value_range is no pair of numbers")
-    if rate is not None and not (isinstance(rate, Fraction) and rate > 0):
-        raise NonsenseError("fps is no rate")
-    try:
-        check_size(given["path"], given["height"], given["width"], given["channels"])
-        return SequenceInfo(**given)
-    except (SequenceError, TypeError) as error:
-        raise NonsenseError(str(error)) from error
-
-
-def _value(value: object) -> Any:
-    """Return a field's value with the types that JSON has not."""
-    if isinstance(value, list):
-        return tuple(map(_value, value))
-    if isinstance(value, dict):
-        parts = value.get("fraction")
-        if not (isinstance(parts, list) and len(parts) == 2 and all(type(part) is int for part in parts)):
-            raise NonsenseError("an object that is no fraction")
-        if parts[1] == 0:
-            raise NonsenseError("a fraction over zero")
-        return Fraction(*parts)
-    return value
-
-
-def _count(value: object, name: str) -> int:
-    if type(value) is not int or not 0 <= value < 2**63:
+def _count(value: Any, name: str) -> int:
+    if not is_count(value):
         raise NonsenseError(f"{name} is {value!r:.40}")
-    return value
+    return int(value)
 
 
 def _seconds(value: Any) -> float:
-    if not _is_number(value) or not math.isfinite(value):
+    if not is_number(value) or not math.isfinite(value):
         raise NonsenseError("time is no number")
     return float(value)
-
-
-def _is_number(value: Any) -> bool:
-    # Numbers beyond any float would not convert.
-    return type(value) is float or (type(value) is int and abs(value) < 2**63)
 
 
 def _text(value: object, name: str) -> str:
