@@ -34,10 +34,17 @@ FORMATS: tuple[FormatSpec, ...] = (
     ),
     FormatSpec(
         name="frames",
-        summary="Folder of numbered pictures: PNG, JPEG, TIFF, WebP or BMP; written as PNG.",
+        summary="Folder of numbered pictures: PNG, JPEG, TIFF, WebP or BMP; written as PNG, JPEG or TIFF.",
         suffixes=("",),
         reader="seqimg.sequences.frames:FrameFolder",
-        writer="seqimg.sequences.frames_write:PngFolderWriter",
+        writer="seqimg.sequences.frames_write:PictureFolderWriter",
+    ),
+    FormatSpec(
+        name="tiff",
+        summary="TIFF stack, one page a frame, of ImageJ and OME too: any dtype, any number of channels.",
+        suffixes=(".tif", ".tiff"),
+        reader="seqimg.sequences.tiff_stack:TiffSequence",
+        writer="seqimg.sequences.tiff_write:TiffWriter",
     ),
     FormatSpec(
         name="list",

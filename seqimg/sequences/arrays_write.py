@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from seqimg.sequences.base import SequenceInfo, SequenceWriter
+from seqimg.sequences.pixels import unsaid_notes
 from seqimg.sequences.pixeltypes import Pixels
 
 __all__ = ["ArrayWriter"]
@@ -24,6 +25,7 @@ class ArrayWriter(SequenceWriter):
         self._frame = (info.height, info.width, info.channels)
         self._dtype = np.dtype(info.dtype)
         self._count = 0
+        self._notes = unsaid_notes(info)
         self._write_header()
 
     def write(self, frame: Pixels) -> None:
@@ -36,6 +38,7 @@ class ArrayWriter(SequenceWriter):
         self._file.seek(0)
         self._write_header()
         self._file.close()
+        self.notes = self._notes
 
     def abort(self) -> None:
         """Close the file as it is."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from seqimg.errors import UsageError
 from seqimg.sequences.base import SequenceError
 from seqimg.sequences.limits import check_size
 from seqimg.sequences.picture import Picture
@@ -94,7 +95,7 @@ def blamed_on(path: Path) -> Iterator[None]:
     """Turn whatever a decoder raises into a SequenceError that names the file."""
     try:
         yield
-    except SequenceError:
+    except (SequenceError, UsageError):
         raise
     except UnidentifiedImageError as error:
         raise SequenceError(f"cannot read {path}", why="its content is not a picture") from error

@@ -7,14 +7,21 @@ from seqimg.sequences.base import SequenceInfo
 from seqimg.sequences.limits import value_range_of
 from seqimg.sequences.pixeltypes import Pixels
 
-__all__ = ["EightBit"]
+__all__ = ["EightBit", "unsaid_notes"]
+
+
+def unsaid_notes(info: SequenceInfo) -> tuple[str, ...]:
+    """Say that a file holds missing values as they are, but not that they are missing."""
+    known = info.fill_value is None or info.fill_value != info.fill_value
+    return () if known else (f"{info.fill_value:g} means missing, which the file cannot say",)
 
 
 class EightBit:
     """Turns frames into uint8 by their value range, and remembers what that cost.
 
     Args:
-        info: The frames' dtype and value range. uint8 frames that use the whole range stay as they are.
+        info: The frames' dtype, value range and fill value. uint8 frames that use the whole range stay
+            as they are.
 
     Attributes:
         notes: What happened so far: scaling, clipping, missing values.
@@ -31,6 +38,7 @@ class EightBit:
     """
 
     def __init__(self, info: SequenceInfo) -> None:
+        self._info = info
         self._low, self._high = info.value_range
         self._as_is = info.dtype == "uint8" and info.value_range == value_range_of("uint8")
         self.notes: tuple[str, ...] = (
@@ -38,15 +46,17 @@ class EightBit:
         )
 
     def __call__(self, frame: Pixels) -> NDArray[np.uint8]:
-        """Return `frame` as uint8 of the same shape; missing values (NaN) become 0."""
+        """Return `frame` as uint8 of the same shape; missing values become 0."""
+        missing = self._info.missing(frame) if self._info.may_miss else None
+        if missing is not None:
+            self._note("missing values shown as 0")
         if self._as_is:
-            return frame.astype(np.uint8, copy=False)
+            there = frame.astype(np.uint8, copy=False)
+            return there if missing is None else np.where(missing, np.uint8(0), there)
         # float16 has too few steps, float32 enough for 8 bits from any other dtype.
         values: NDArray[np.floating] = frame.astype(np.float64 if frame.dtype == np.float64 else np.float32)
         values = (values - self._low) * (255 / (self._high - self._low))
-        missing = np.isnan(values)
-        if missing.any():
-            self._note("missing values shown as 0")
+        if missing is not None:
             values[missing] = 0
         # Half a step outside still rounds to the ends of the range.
         if values.min() < -0.5 or values.max() > 255.5:

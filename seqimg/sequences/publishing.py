@@ -15,7 +15,7 @@ from seqimg.plugins.specs import FormatSpec
 from seqimg.publish import publish_file, publish_folder
 from seqimg.sequences.base import DTYPES, SequenceError, SequenceInfo, SequenceWriter
 from seqimg.sequences.frames_write import check_replaceable
-from seqimg.sequences.limits import check_size, value_range_of
+from seqimg.sequences.limits import check_fill_value, check_size, value_range_of
 from seqimg.sequences.pace import Pace
 from seqimg.sequences.pixeltypes import Pixels
 
@@ -47,6 +47,7 @@ class PublishingWriter(SequenceWriter):
         spec: The format.
         fps: Frames a second, if known.
         value_range: The values that mean black and white, if not those of the dtype.
+        fill_value: A value that stands for a missing one, if any but NaN does.
         overwrite: Whether an existing `path` may be replaced.
         pixel_aspect: Width of a pixel over its height.
         options: Options of the format's writer.
@@ -64,11 +65,13 @@ class PublishingWriter(SequenceWriter):
         fps: Fraction | None,
         value_range: tuple[float, float] | None,
         overwrite: bool,
+        fill_value: float | None = None,
         pixel_aspect: Fraction = Fraction(1),
         options: Mapping[str, object] | None = None,
     ) -> None:
         self._path, self._spec, self._fps, self._value_range = path, spec, fps, value_range
         self._pixel_aspect, self._options = pixel_aspect, dict(options or {})
+        self._fill_value = fill_value
         self._make: Callable[..., SequenceWriter] = plugin_host().formats.load(spec.name, "writer")
         _check_options(self._make, self._options, path, spec.name)
         self._pace = Pace(fps)
@@ -76,11 +79,13 @@ class PublishingWriter(SequenceWriter):
         self._count = 0
         self._kind: tuple[tuple[int, ...], str] = ((), "")
         self._disk_error: OSError | None = None
+        names = self._options.get("names")
+        place = path if names is None else path.parent
         publish = publish_folder if "" in spec.suffixes else publish_file
-        if overwrite and publish is publish_folder and os.path.lexists(path):
-            check_replaceable(path)
+        if overwrite and publish is publish_folder and os.path.lexists(place):
+            check_replaceable(place, None if names is None else str(names))
         self._publication = ExitStack()
-        self._temporary = self._publication.enter_context(publish(path, overwrite=overwrite))
+        self._temporary = self._publication.enter_context(publish(place, overwrite=overwrite))
 
     @property
     def saved(self) -> SavedSequence:
@@ -164,6 +169,9 @@ class PublishingWriter(SequenceWriter):
             channels=frame.shape[2],
             dtype=str(frame.dtype),
             value_range=self._value_range or value_range_of(str(frame.dtype)),
+            fill_value=None
+            if self._fill_value is None
+            else check_fill_value(self._fill_value, str(frame.dtype)),
             fps=self._fps,
             pixel_aspect=self._pixel_aspect,
         )

@@ -11,7 +11,9 @@ from seqimg.plugins.specs import FormatSpec
 from seqimg.sequences.audio import AudioSource
 from seqimg.sequences.base import Sequence
 from seqimg.sequences.formats import by_suffix, for_folder, suffixes
+from seqimg.sequences.frames_write import PICTURE_SUFFIXES
 from seqimg.sequences.limits import MAX_FPS, check_value_range
+from seqimg.sequences.patterns import number_format
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.publishing import PublishingWriter, SavedSequence
 
@@ -24,16 +26,20 @@ def save_sequence(
     *,
     fps: Fraction | float | None = None,
     value_range: tuple[float, float] | None = None,
+    fill_value: float | None = None,
     overwrite: bool = False,
 ) -> SavedSequence:
-    """Write frames to a video, GIF, `.npy` file or folder of PNGs, in constant memory.
+    """Write frames to a video, an animation, a stack or a folder of pictures, in constant memory.
 
     Args:
         frames: `[H, W, C]` or `[H, W]` each, all of one size and dtype: uint8, uint16 or a float.
-        path: Where to. The suffix names the format; none, or an ending slash, means a folder.
-        fps: Frames a second; by default those of `frames`, if it is a sequence that has them.
+        path: Where to. The suffix names the format; none, or an ending slash, means a folder of PNGs.
+            `out/%05d.jpg` means a folder of JPEGs, or PNGs or TIFFs, of such names, numbered from 1.
+        fps: Frames a second; by default each frame has the time it has in `frames`, if that is a sequence
+            with times and the format can hold them, or else its mean rate.
         value_range: The values that mean black and white where frames are scaled to 8 bits; by default
             those of `frames`, if it is a sequence, or all of an integer's range, or [0, 1] for floats.
+        fill_value: A value that stands for a missing one; by default that of `frames`.
         overwrite: Whether an existing file, or folder of such frames, may be replaced.
 
     Raises:
@@ -47,12 +53,19 @@ def save_sequence(
         >>> saved.frame_count, saved.path.name
         (5, 'black.mp4')
     """
+    timed: Iterable[tuple[Pixels, float | None]] = ((frame, None) for frame in frames)
     if isinstance(frames, Sequence):
-        fps = frames.info.fps if fps is None else fps
-        value_range = frames.info.value_range if value_range is None else value_range
-    with open_writer(path, fps=fps, value_range=value_range, overwrite=overwrite) as writer:
-        for frame in frames:
-            writer.write(frame)
+        info = frames.info
+        if fps is None and info.fps is not None:
+            timed = ((frame.pixels, frame.time) for frame in frames.timed())
+        fps = info.fps if fps is None else fps
+        value_range = info.value_range if value_range is None else value_range
+        fill_value = info.fill_value if fill_value is None else fill_value
+    with open_writer(
+        path, fps=fps, value_range=value_range, fill_value=fill_value, overwrite=overwrite
+    ) as writer:
+        for frame, time in timed:
+            writer.write(frame, time)
     return writer.saved
 
 
@@ -61,6 +74,7 @@ def open_writer(
     *,
     fps: Fraction | float | None = None,
     value_range: tuple[float, float] | None = None,
+    fill_value: float | None = None,
     overwrite: bool = False,
     pixel_aspect: Fraction = Fraction(1),
     quality: int | None = None,
@@ -74,6 +88,7 @@ def open_writer(
         path: Where to.
         fps: Frames a second; where frames are written with times of their own, the mean rate.
         value_range: The values that mean black and white.
+        fill_value: A value that stands for a missing one; NaN always does.
         overwrite: Whether what is there may be replaced.
         pixel_aspect: Width of a pixel over its height; video keeps it.
         quality: From 1, small files, to 100, few losses, for formats that lose anything.
@@ -87,19 +102,35 @@ def open_writer(
         >>> writer.saved.frame_count
         3
     """
-    spec = _format_of(os.fspath(path))
+    names = _numbered_names(os.fspath(path))
+    spec = _format_of(os.fspath(path) if names is None else f"{Path(path).parent}/")
     rate = None if fps is None else _rate(fps)
     declared = None if value_range is None else check_value_range(value_range)
-    options: dict[str, object] = {"quality": quality, "audio_from": audio_from}
+    options: dict[str, object] = {"quality": quality, "audio_from": audio_from, "names": names}
     return PublishingWriter(
         Path(path),
         spec,
         fps=rate,
         value_range=declared,
+        fill_value=fill_value,
         overwrite=overwrite,
         pixel_aspect=pixel_aspect,
         options={name: value for name, value in options.items() if value is not None},
     )
+
+
+def _numbered_names(path: str) -> str | None:
+    """Return the last part of `out/%05d.jpg`, or None for any other path."""
+    target = Path(path)
+    if target.suffix.lower() not in PICTURE_SUFFIXES or number_format(target.name) is None:
+        return None
+    if target.parent in (Path(), Path("/"), Path("..")):
+        raise UsageError(
+            f"cannot write {path}",
+            why="numbered pictures need a folder of their own",
+            hint=f"-o frames/{target.name}",
+        )
+    return target.name
 
 
 def _format_of(path: str) -> FormatSpec:

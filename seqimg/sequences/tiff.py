@@ -125,10 +125,10 @@ def _refuse_bombs(path: Path, page: tifffile.TiffPage) -> None:
         unpacker, unpacked, left = zlib.decompressobj(), 0, size
         while left > 0 and not unpacker.eof:
             packed = handle.read(min(left, _PIECE))
+            if not packed:  # the file ends before the part does
+                break
             left -= len(packed)
             while packed and not unpacker.eof:
                 unpacked += len(unpacker.decompress(packed, _PIECE))
                 packed = unpacker.unconsumed_tail
                 check_limit(path, "bytes unpacked of one page", unpacked, allowed)
-            if not packed and not unpacker.eof and left <= 0:
-                break
