@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from collections.abc import Sequence as Several
 from dataclasses import asdict
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 from seqimg.cli.output import Table, command, output
@@ -121,14 +121,25 @@ def _judge(found: Several[Checkup]) -> None:
         return
     first = bad[0]
     reason = first.reason or f"frame {first.damage[0].index}: {first.damage[0].reason}"
+    folder = next(
+        (checkup.path for checkup in bad if checkup.frames == 0 and _holds_some(checkup.path)), None
+    )
     readable = next((checkup.path for checkup in bad if checkup.state == "damaged"), None)
     raise CheckFailedError(
         f"{len(bad)} of {_plural(len(found), 'sequence')} {'is' if len(bad) == 1 else 'are'} not whole",
         why=f"{first.path}: {reason}",
-        hint=None
-        if readable is None
-        else command("seqimg", "data", "convert", readable, "whole.mp4", "--on-error", "skip"),
+        hint=command("seqimg", "data", "check", "--recursive", folder)
+        if folder is not None
+        else command("seqimg", "data", "convert", readable, "whole.mp4", "--on-error", "skip")
+        if readable is not None
+        else None,
     )
+
+
+def _holds_some(path: str) -> bool:
+    """Tell whether a folder that is no sequence itself has sequences in it."""
+    place = Path(path)
+    return place.is_dir() and any(found != place for found in islice(find_sequences(place), 2))
 
 
 def _plural(count: int, noun: str) -> str:

@@ -46,7 +46,7 @@ def index(paths: Several[str]) -> None:
 def _is_video(path: str) -> bool:
     """Tell whether an index serves a path; frames of other formats are found without."""
     spec = plugin_host().formats.get(format_of(path))
-    return spec.reader == _VIDEO_READER
+    return spec.reader == _VIDEO_READER and spec.name != "gif"
 
 
 _VIDEO_READER = "seqimg.sequences.video:VideoSequence"

@@ -62,6 +62,8 @@ def _tell_one(path: str, reading: ReadingConfig, sheet: Path | None, overwrite: 
         output().data(_as_json(found), "\n".join([found.info.path, *_lines(found)]))
         if sheet is not None:
             _draw(sequence, found, sheet, overwrite)
+    if sequence.info.live:
+        return
     if sheet is None:
         output().hint(command("seqimg", "data", "info", masked(path), "--sheet", "sheet.png"))
     else:
@@ -80,7 +82,7 @@ def _draw(sequence: Sequence, found: Survey, sheet: Path, overwrite: bool) -> No
 def _lines(found: Survey) -> list[str]:
     info = found.info
     rows = {
-        "format": ", ".join(filter(None, (info.format, info.codec))) + _size(found.size),
+        "format": ", ".join(dict.fromkeys(filter(None, (info.format, info.codec)))) + _size(found.size),
         "frames": _frames(found),
         "size": _shape(info),
         "rate": f"{_rate(info)} frames a second"

@@ -168,6 +168,7 @@ def _writer(frames: ChangedFrames, path: str | os.PathLike[str], overwrite: bool
         path,
         fps=info.fps,
         value_range=info.value_range,
+        fill_value=info.fill_value,
         overwrite=overwrite,
         pixel_aspect=info.pixel_aspect,
         quality=frames.conversion.quality,

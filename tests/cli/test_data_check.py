@@ -169,6 +169,9 @@ def test_nothing_to_check(cli: Cli, tmp_path: Path, shelf: Path) -> None:
     (tmp_path / "bare").mkdir()
     assert_refused(cli("data", "check", tmp_path / "bare", "-r"), 1, "holds no sequences")
     assert_refused(cli("data", "check"), 2)
+    folder = cli("data", "check", shelf / "videos")
+    assert folder.returncode == 4
+    assert "data check --recursive" in folder.stderr
     (tmp_path / "there.json").touch()
     assert_refused(
         cli("data", "check", shelf / "stack.npy", "-o", tmp_path / "there.json"), 1, "exists already"

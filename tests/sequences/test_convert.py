@@ -215,6 +215,28 @@ def test_missing_values_stay_where_they_are(dtype: str, fill: float | None) -> N
     assert np.abs(made[~missing].astype(float) - 100).max() < 1e-3, "nothing of the hole leaks out"
 
 
+def test_missing_values_reach_the_writer(tmp_path: Path) -> None:
+    stack = np.full((4, 16, 16), 1000, np.uint16)
+    stack[:, :8, :8] = 65535
+    np.save(tmp_path / "a.npy", stack)
+    with open_sequence(tmp_path / "a.npy", axes="THW", fill_value=65535, value_range=(0, 2000)) as sequence:
+        done = convert_sequence(sequence, tmp_path / "a.mp4", Conversion(size=Size.parse("8")))
+        assert "missing values shown as 0" in done.saved.notes
+        done = convert_sequence(sequence, tmp_path / "a.tif", Conversion(size=Size.parse("8")))
+    with open_sequence(tmp_path / "a.tif") as sequence:
+        assert sequence.info.fill_value == 65535
+        frame = next(iter(sequence))
+    assert sorted(set(frame.ravel().tolist())) == [1000, 65535]
+
+
+def test_pictures_by_pattern(sources: Path, tmp_path: Path) -> None:
+    numbers, done = _converted(
+        sources / "frames", tmp_path / "out" / "f%03d.jpg", Conversion(span=Span(every=4))
+    )
+    assert done.saved.frame_count == 10
+    assert numbers == list(range(0, 40, 4))
+
+
 def test_nothing_finer_than_the_new_pixels_aliases() -> None:
     stripes = np.zeros((64, 64, 1), np.float32)
     stripes[:, ::2] = 1
