@@ -18,7 +18,7 @@ class Tail:
     def __init__(self, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> None:
         self._container, self._stream = container, stream
         self._step = 1.5 / float(stream.average_rate) if stream.average_rate else 0.0
-        self._packets, self._end = 0, 0.0
+        self._packets, self._last = 0, 0  # the latest time stamp
         self._shown: float | None = None
         self.missing: str | None = None
 
@@ -26,8 +26,8 @@ class Tail:
         """Count a packet; the empty one that ends the stream settles the matter."""
         if packet.size:
             self._packets += 1
-            if packet.pts is not None:
-                self._end = max(self._end, float(packet.pts * packet.time_base))
+            if packet.pts is not None and packet.pts > self._last:
+                self._last = packet.pts
         else:
             self.missing = self._compare()
 
@@ -46,7 +46,9 @@ class Tail:
             return f"the file ends after {self._packets} of {stated} frames"
         # Matroska states no count, but how long its longest stream is.
         if name.startswith("matroska") and len(self._container.streams) == 1 and self._step:
-            seconds = (self._container.duration or 0) / 1e6 - self._end - self._step
+            seconds = (
+                (self._container.duration or 0) / 1e6 - float(self._last * stream.time_base) - self._step
+            )
             if seconds > 0.001:
                 return f"the file ends {seconds:.2g} s early"
         return None

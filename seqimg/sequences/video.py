@@ -25,13 +25,13 @@ from seqimg.sequences.base import (
     TimedFrame,
 )
 from seqimg.sequences.container import cut_short, frame_rate, open_container, video_stream
-from seqimg.sequences.conversion import Conversion, pixel_aspect, plan_conversion
 from seqimg.sequences.decoding import decode
 from seqimg.sequences.index import VideoIndex, cached_index, index_video, time_base
 from seqimg.sequences.index_cache import FileState
 from seqimg.sequences.jumping import AstrayError, jump, plan_legs, thread_count
 from seqimg.sequences.limits import check_size, value_range_of
 from seqimg.sequences.packets import is_whole, states_alpha
+from seqimg.sequences.video_pixels import VideoPixels, pixel_aspect, plan_pixels
 
 __all__ = ["VideoSequence"]
 
@@ -79,8 +79,8 @@ class VideoSequence(Sequence):
                 )
             first = self._first_frame(container, stream)
             self._may_jump &= is_whole(container, stream) and not short and not first.interlaced_frame
-            self._convert = plan_conversion(first)
-            super().__init__(_info(path, container, stream, first, self._convert, short))
+            self._pixels = plan_pixels(first)
+            super().__init__(_info(path, container, stream, first, self._pixels, short))
             # AVI has one time stamp for each stored picture, which is not the next one shown.
             is_shuffled = container.format.name == "avi" and stream.codec_context.has_b_frames
             self._first_pts, self._time_base = None if is_shuffled else first.pts, time_base(stream)
@@ -123,6 +123,10 @@ class VideoSequence(Sequence):
                     if self._ends_at(place, reason, file_ends=step.ends):
                         return
                     continue
+                if step.lost and not reason:
+                    reason = "frames are missing"
+                    if self._ends_at(place, reason):
+                        return
                 if step.lost:
                     self._note(Damage(place, step.lost, reason))
                     place += step.lost
@@ -207,7 +211,7 @@ class VideoSequence(Sequence):
                 why=f"from {width} by {height} to {frame.width} by {frame.height}",
             )
         try:
-            pixels = self._convert(reformatter, frame)
+            pixels = self._pixels(reformatter, frame)
         except av.error.FFmpegError as error:
             raise SequenceError(
                 f"cannot convert frame {place} of {self._path}",
@@ -223,12 +227,12 @@ def _info(
     container: av.container.InputContainer,
     stream: av.video.stream.VideoStream,
     first: av.video.frame.VideoFrame,
-    conversion: Conversion,
+    pixels: VideoPixels,
     short: bool,
 ) -> SequenceInfo:
-    is_turned = conversion.turns % 2
+    is_turned = pixels.turns % 2
     height, width = (first.width, first.height) if is_turned else (first.height, first.width)
-    check_size(path, height, width, conversion.channels)
+    check_size(path, height, width, pixels.channels)
     rate: Fraction | None = frame_rate(container, stream)
     aspect = pixel_aspect(stream)
     return SequenceInfo(
@@ -236,30 +240,30 @@ def _info(
         format="gif" if container.format.name == "gif" else "video",
         height=height,
         width=width,
-        channels=conversion.channels,
-        dtype=conversion.dtype,
-        value_range=value_range_of(conversion.dtype),
+        channels=pixels.channels,
+        dtype=pixels.dtype,
+        value_range=value_range_of(pixels.dtype),
         fps=rate,
         frame_count=stream.frames or None if not short else None,
         codec=stream.codec_context.name,
-        rotation=90 * conversion.turns,
+        rotation=90 * pixels.turns,
         pixel_aspect=1 / aspect if is_turned else aspect,
-        pixel_format=conversion.source_format,
-        colour_range=conversion.colour_range,
-        notes=(*conversion.notes, *_notes(container, stream, conversion, aspect, short)),
+        pixel_format=pixels.source_format,
+        colour_range=pixels.colour_range,
+        notes=(*pixels.notes, *_notes(container, stream, pixels, aspect, short)),
     )
 
 
 def _notes(
     container: av.container.InputContainer,
     stream: av.video.stream.VideoStream,
-    conversion: Conversion,
+    pixels: VideoPixels,
     aspect: Fraction,
     short: bool,
 ) -> list[str]:
     others = len(container.streams.video) - 1
     notes = {
-        "transparency dropped": states_alpha(stream) and conversion.channels in (1, 3),
+        "transparency dropped": states_alpha(stream) and pixels.channels in (1, 3),
         f"pixels are {aspect.numerator}:{aspect.denominator}, not square": aspect != 1,
         "cut short": short,
         f"{others} other video stream{'s' * (others > 1)} left out": others > 0,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seqimg.sequences.pixeltypes import Pixels
 
-__all__ = ["Conversion", "pixel_aspect", "plan_conversion"]
+__all__ = ["VideoPixels", "pixel_aspect", "plan_pixels"]
 
 _RANGES = {1: "limited", 2: "full"}
 _DYNAMIC_RANGES = {16: "PQ", 18: "HLG"}  # FFmpeg's numbers of the transfer curves
@@ -20,7 +20,7 @@ _OFTEN_OPAQUE = ("bgra", "pal8")  # GIF and palettes have an alpha channel even 
 
 
 @dataclass(frozen=True)
-class Conversion:
+class VideoPixels:
     """How decoded frames become arrays `[H, W, C]`; the same for every frame of a file.
 
     Attributes:
@@ -68,7 +68,7 @@ class Conversion:
         return plane
 
 
-def plan_conversion(frame: av.video.frame.VideoFrame) -> Conversion:
+def plan_pixels(frame: av.video.frame.VideoFrame) -> VideoPixels:
     """Choose from the first frame what all become."""
     source = frame.format
     bits = max(component.bits for component in source.components)
@@ -87,7 +87,7 @@ def plan_conversion(frame: av.video.frame.VideoFrame) -> Conversion:
         f"high dynamic range ({curve}) as it is, not mapped to tones" if curve else None,
         turn_note,
     ]
-    return Conversion(
+    return VideoPixels(
         target=target,
         channels=(1 if is_grey else 3) + has_alpha,
         dtype="uint16" if bits > 8 else "uint8",
