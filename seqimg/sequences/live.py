@@ -23,11 +23,11 @@ from seqimg.sequences.base import (
     TimedFrame,
 )
 from seqimg.sequences.container import frame_rate, video_stream
-from seqimg.sequences.conversion import Conversion, pixel_aspect, plan_conversion
 from seqimg.sequences.decoding import Decoded, decode
 from seqimg.sequences.limits import check_size, value_range_of
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.pulse import pulse
+from seqimg.sequences.video_pixels import VideoPixels, pixel_aspect, plan_pixels
 
 __all__ = ["OPEN_SECONDS", "READ_SECONDS", "RETRIES", "Connect", "StreamedVideo"]
 
@@ -86,7 +86,7 @@ class StreamedVideo(Sequence):
                 # Threads for several frames would hold frames back.
                 connection.stream.thread_type = "SLICE"
             frame = _first_frame(name, connection, on_error, live)
-            self._convert = plan_conversion(frame)
+            self._convert = plan_pixels(frame)
             super().__init__(_info(name, connection, frame, self._convert, live))
         except BaseException:
             connection.stack.close()
@@ -137,7 +137,9 @@ class StreamedVideo(Sequence):
                     return None
                 continue
             if step.lost:
-                self._lose(step.lost, reason or "damaged")
+                if reason is None and self._ends_at("frames are missing"):
+                    return None
+                self._lose(step.lost, reason or "frames are missing")
             if step.frame is None:
                 continue
             reason = None
@@ -228,7 +230,7 @@ def _said(reason: str) -> str:
 
 
 def _info(
-    name: str, connection: _Connection, first: av.video.frame.VideoFrame, convert: Conversion, live: bool
+    name: str, connection: _Connection, first: av.video.frame.VideoFrame, convert: VideoPixels, live: bool
 ) -> SequenceInfo:
     stream = connection.stream
     height, width = (first.width, first.height) if convert.turns % 2 else (first.height, first.width)
