@@ -130,7 +130,7 @@ def _from_generators(config: TaskConfig, names: Sequence[str], length: int, part
 
     train = make("train")
     readings = tuple(f"Generating {name} as {side}×{side} clips of {length} frames." for name in names)
-    return Datasets(train, make("val"), make(_SPLIT[part]), train.channels, readings)
+    return Datasets(train, make("val"), make(_SPLIT[part]), train.channels, readings, classes=train.classes)
 
 
 def _windows(

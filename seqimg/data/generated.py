@@ -59,7 +59,14 @@ class GeneratedDataset:
             boxes = Boxes.of(
                 *(part[seen] for part in (tracks.box, tracks.frame, tracks.track, tracks.category))
             )
-        return Clip(frames, ClipSource(GENERATED + self.names[self._owner(index)], index), boxes=boxes)
+        label = None if sample.label is None else sample.classes.index(sample.label)
+        source = ClipSource(GENERATED + self.names[self._owner(index)], index)
+        return Clip(frames, source, label=label, boxes=boxes)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, if all clips come from one generator and have them."""
+        return self._sample(0).classes if len(self.names) == 1 else ()
 
     def _owner(self, index: int) -> int:
         return index % len(self) * len(self.generators) // len(self)

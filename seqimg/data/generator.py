@@ -14,7 +14,8 @@ Example:
             phase = generator_rng("blink", index, seed, split).integers(period)
             lit = (np.arange(length) + phase) // period % 2
             frames = np.broadcast_to(255 * lit[:, None, None, None], (length, *size, 1))
-            return Sample(frames.astype(np.uint8), label="starts-lit" if lit[0] else "starts-dark")
+            classes = ("starts-dark", "starts-lit")
+            return Sample(frames.astype(np.uint8), label=classes[lit[0]], classes=classes)
 """
 
 from collections.abc import Sequence

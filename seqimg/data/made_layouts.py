@@ -91,14 +91,14 @@ class ClassFolders(Layout):
 
 
 class FlowFolders(Layout):
-    """`000001/frames`, `000001/flow.npy`, `000001/flow_backward.npy`, `000001/occluded.npy`, …."""
+    """`frames/000001`, `flow/000001.npy`, `flow_backward/000001.npy`, `occluded/000001.npy`, …."""
 
     name = "flow folders"
 
     def write(self, number: int, sample: Sample) -> None:
-        """Write one folder."""
-        place = Path(f"{number:06d}")
-        self._save(sample, place / "frames")
+        """Write one sequence and its flow."""
+        stem = f"{number:06d}"
+        self._save(sample, Path("frames") / stem)
         if sample.flow is not None:
             for name, values in (
                 ("flow", sample.flow.forward),
@@ -106,7 +106,9 @@ class FlowFolders(Layout):
                 ("occluded", sample.flow.occluded),
                 ("disoccluded", sample.flow.disoccluded),
             ):
-                with (self.folder / place / f"{name}.npy").open("wb") as file:
+                place = self.folder / name
+                place.mkdir(exist_ok=True)
+                with (place / f"{stem}.npy").open("wb") as file:
                     np.lib.format.write_array(file, np.ascontiguousarray(values), allow_pickle=False)
 
 

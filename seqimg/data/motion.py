@@ -94,7 +94,7 @@ def motion(
     which = index % len(MOTIONS) if kind == "all" else MOTIONS.index(kind)
     rng = generator_rng("motion", index, seed, split)
     frames = _forwards(rng, which // 2, length, size, split)
-    return Sample(frames[::-1].copy() if which % 2 else frames, label=MOTIONS[which])
+    return Sample(frames[::-1].copy() if which % 2 else frames, label=MOTIONS[which], classes=MOTIONS)
 
 
 def _forwards(

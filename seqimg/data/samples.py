@@ -70,11 +70,13 @@ class Sample:
     Attributes:
         frames: `[T, H, W, C]` uint8, 0..255.
         label: Its class, if it has one.
+        classes: All the classes that the generator's sequences can have, in the order of their numbers.
         tracks: Boxes of the objects in it, if it has any.
         flow: The motion of every pixel, if it is known.
     """
 
     frames: Frames8
     label: str | None = None
+    classes: tuple[str, ...] = ()
     tracks: Tracks | None = None
     flow: Flow | None = None

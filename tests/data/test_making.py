@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from seqimg.data import layouts
 from seqimg.data.making import MakeRequest, make_dataset
 from seqimg.data.requests import generator_of, make_sample
 from seqimg.data.synthetic import motion, moving_digits, pan, tracks
@@ -71,17 +72,17 @@ def test_classes_are_folders(tmp_path: Path) -> None:
 def test_flow_lies_beside_its_frames(tmp_path: Path) -> None:
     make_dataset(MakeRequest("pan", **SMALL), tmp_path / "pan")
     for index in range(3):
-        folder = tmp_path / "pan" / f"{index + 1:06d}"
+        folder, stem = tmp_path / "pan", f"{index + 1:06d}"
         sample = pan(index, length=5, size=(40, 48), seed=0, split="train")
         assert sample.flow is not None
-        np.testing.assert_array_equal(_frames(folder / "frames"), sample.frames)
+        np.testing.assert_array_equal(_frames(folder / "frames" / stem), sample.frames)
         for name, wanted in (
             ("flow", sample.flow.forward),
             ("flow_backward", sample.flow.backward),
             ("occluded", sample.flow.occluded),
             ("disoccluded", sample.flow.disoccluded),
         ):
-            stored = np.load(folder / f"{name}.npy")
+            stored = np.load(folder / name / f"{stem}.npy")
             assert stored.dtype == wanted.dtype
             np.testing.assert_array_equal(stored, wanted)
 
@@ -245,3 +246,39 @@ def test_sequences_made_on_the_fly_are_those_on_disk(tmp_path: Path) -> None:
     make_dataset(MakeRequest("tracks", format="frames", options={"objects": "2"}, **SMALL), tmp_path / "out")
     made = make_sample(generator_of("tracks?objects=2"), 2, length=5, size=(40, 48), seed=0, split="train")
     np.testing.assert_array_equal(_frames(tmp_path / "out" / "frames" / "000003"), made.frames)
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "boxes", "place", "layout"),
+    [
+        ("moving-digits", None, "coco-vid", "sequences.npy", "moving-mnist"),
+        ("motion", "frames", "coco-vid", "", "class-folders"),
+        ("motion", None, "coco-vid", "", "class-folders"),
+        ("tracks", "frames", "coco-vid", "annotations.json", "coco-vid"),
+        ("tracks", None, "coco-vid", "annotations.json", "coco-vid"),
+        ("tracks", None, "mot", "", "mot"),
+        ("pan", None, "coco-vid", "frames", "frame-folders"),
+        ("pans", None, "coco-vid", "", "videos"),
+    ],
+)
+def test_what_was_made_is_read_as_a_data_set(
+    tmp_path: Path, name: str, form: str | None, boxes: str, place: str, layout: str
+) -> None:
+    # Not as many as frames: an array's axes could be taken for one another.
+    request = MakeRequest(name, 4, 6, (40, 48), format=form, boxes=boxes)  # type: ignore[arg-type]
+    make_dataset(request, tmp_path / "out")
+    found = layouts.read(str(tmp_path / "out" / place))
+    assert found.layout == layout
+    assert len(found.items) == count
+    for index, item in enumerate(sorted(found.items, key=lambda item: Path(item.name).name)):
+        sample = make_sample(generator_of(name), index, length=6, size=(40, 48), seed=0, split="train")
+        if sample.label is not None:
+            assert item.label is not None
+            assert found.classes[item.label] == sample.label
+        if sample.tracks is not None:
+            assert item.boxes is not None
+            assert found.classes == sample.tracks.categories
+            np.testing.assert_array_equal(item.boxes.corners.numpy(), sample.tracks.box)
+            np.testing.assert_array_equal(item.boxes.frames.numpy(), sample.tracks.frame)
+            np.testing.assert_array_equal(item.boxes.labels.numpy(), sample.tracks.category)
+            assert (item.size or (40, 48)) == (40, 48)

@@ -11,6 +11,9 @@ file_name, width, height), annotations (image_id,
 bbox, category_id, instance_id), categories       gt.txt: frame, id, left, top, width, height,
                                                           considered, class, visibility
 ```
+
+All images of a video may also name one video file, whose frames they are by `frame_id`; and a `gt/labels.txt`
+may name the classes of MOT folders, one a line.
 """
 
 import configparser
@@ -118,17 +121,12 @@ def _coco_item(
     if not frames:
         raise SequenceError(f"the video {name} in {path} has no images")
     files = [within(base, str(row["file_name"])) for row in frames]
-    folder = files[0].parent
     sizes = {(int(row["height"]), int(row["width"])) for row in frames}
-    if any(file.parent != folder for file in files) or len(sizes) > 1:
+    if len({file if _is_video(file) else file.parent for file in files}) > 1 or len(sizes) > 1:
         raise SequenceError(
             f"the video {name} in {path} is no sequence", why="its images differ in folder or size"
         )
-    places = _places(folder)
-    missing = next((file for file in files if file.name not in places), None)
-    if missing is not None:
-        raise SequenceError(f"{missing} does not exist", why=f"{path} lists it")
-    where = [places[file.name] for file in files]
+    source, where = _coco_source(path, files, frames)
     rows = [(place, box) for place, row in zip(where, frames, strict=True) for box in boxes[row["id"]]]
     found = Boxes.of(
         [_corners(box["bbox"]) for _, box in rows],
@@ -137,13 +135,28 @@ def _coco_item(
         [numbers[box["category_id"]] for _, box in rows],
     )
     return Item(
-        str(folder),
+        str(source),
         name=name,
         split=part_of(path.name) or part_of(path.stem),
         boxes=found,
         places=tuple(where),
         size=sizes.pop(),
     )
+
+
+def _is_video(file: Path) -> bool:
+    return file.suffix.lower() not in IMAGE_SUFFIXES
+
+
+def _coco_source(path: Path, files: list[Path], frames: list[dict[str, Any]]) -> tuple[Path, list[int]]:
+    """Return the folder of the images, or the video that all are frames of, and their places in it."""
+    if _is_video(files[0]) and files[0].is_file():
+        return files[0], [int(row["frame_id"]) for row in frames]
+    places = _places(files[0].parent)
+    missing = next((file for file in files if file.name not in places), None)
+    if missing is not None:
+        raise SequenceError(f"{missing} does not exist", why=f"{path} lists it")
+    return files[0].parent, [places[file.name] for file in files]
 
 
 def _corners(box: list[float]) -> tuple[float, float, float, float]:
@@ -187,8 +200,11 @@ def _detect_mot(path: Path) -> str | None:
 
 
 def _mot(path: Path, found: Found) -> None:
-    found.classes = _MOT_CLASSES
-    for folder in _mot_sequences(path):
+    folders = _mot_sequences(path)
+    labels = folders[0] / "gt" / "labels.txt"
+    # As CVAT writes it; without it the numbers are those of the challenge.
+    found.classes = tuple(read_text(labels)) if labels.is_file() else _MOT_CLASSES
+    for folder in folders:
         try:
             found.items.append(_mot_item(folder, path))
         except SequenceError as error:
