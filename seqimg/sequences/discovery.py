@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
-from seqimg.sequences.finding import format_of
 from seqimg.sequences.formats import suffixes
 from seqimg.sequences.numbering import natural_key, number
+from seqimg.sequences.sniff import sniff, sniff_folder
 
 __all__ = ["find_sequences"]
 
@@ -32,6 +32,9 @@ def find_sequences(folder: Path) -> Iterator[Path]:
         >>> [str(path.relative_to(Path(tmp) / "all")) for path in find_sequences(Path(tmp) / "all")]
         ['b2.npy', 'b10.npy', 'shots/one']
     """
+    if sniff_folder(folder) is not None:
+        yield folder
+        return
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: natural_key(entry.name))
     except OSError as error:
@@ -39,12 +42,13 @@ def find_sequences(folder: Path) -> Iterator[Path]:
     shown = [entry for entry in entries if not entry.name.startswith(".")]
     files = [Path(entry.path) for entry in shown if entry.is_file()]
     pictures = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
-    each = bool(pictures) and _holds_many(pictures[0])
+    films = _films(pictures)
+    stills = [path for path in pictures if path not in films]
     known = set(suffixes("reader")) - set(_LISTS) - set(IMAGE_SUFFIXES)
-    others = [path for path in files if path.suffix.lower() in known]
-    if pictures and not each and (_are_frames(pictures) or len(shown) == len(pictures)):
+    others = {path for path in files if path.suffix.lower() in known} | films
+    if stills and (_are_frames(stills) or len(shown) == len(stills)):
         yield folder
-    yield from sorted([*others, *(pictures if each else ())], key=lambda path: natural_key(path.name))
+    yield from sorted(others, key=lambda path: natural_key(path.name))
     for entry in shown:
         if entry.is_dir(follow_symlinks=False):
             yield from find_sequences(Path(entry.path))
@@ -54,10 +58,28 @@ def _are_frames(pictures: list[Path]) -> bool:
     return len(pictures) > 1 and number([path.stem for path in pictures]) is not None
 
 
-def _holds_many(path: Path) -> bool:
-    """Tell whether a file with the ending of a picture is a sequence itself."""
+def _films(pictures: list[Path]) -> set[Path]:
+    """Return the files with the ending of a picture that are sequences themselves: stacks, animations.
+
+    They are looked for only where the first of an ending is one, for there may be a million frames.
+    """
+    firsts: dict[str, bool] = {}
+    for path in pictures:
+        if path.suffix.lower() not in firsts:
+            firsts[path.suffix.lower()] = _is_film(path)
+    return {path for path in pictures if firsts[path.suffix.lower()] and _is_film(path)}
+
+
+def _is_film(path: Path) -> bool:
+    from seqimg.sequences.images import describe
+
     try:
-        format_of(str(path))
-    except SequenceError:
+        found = sniff(path)
+        if found == "tiff":
+            describe(path)  # its first bytes do not tell how many pages follow
+            return False
+    except OSError:
         return False
-    return True
+    except SequenceError as error:
+        return "pictures" in error.message
+    return found is not None

@@ -89,6 +89,20 @@ def test_a_whole_shelf(cli: Cli, shelf: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "report.json").read_text()) == report
 
 
+def test_stacks_beside_pictures_are_found(cli: Cli, tmp_path: Path) -> None:
+    from seqimg import save_sequence
+
+    for number, folder in enumerate((tmp_path / "a", tmp_path / "b")):
+        save_sequence(numbered(3), folder / "stack 1.tif")
+        save_sequence(numbered(3), folder / "stack 2.tif")
+        (folder / "plot.png").write_bytes(b"")
+        if number:
+            save_sequence(numbered(3), folder / "shots" / "%d.tif")
+    found = _checked(cli, 0, tmp_path, "-r")["sequences"]
+    names = [str(Path(checkup["path"]).relative_to(tmp_path)) for checkup in found]
+    assert names == ["a/stack 1.tif", "a/stack 2.tif", "b/stack 1.tif", "b/stack 2.tif", "b/shots"]
+
+
 def test_every_frame_is_accounted_for(cli: Cli, shelf: Path) -> None:
     (hit,) = _checked(cli, 4, shelf / "videos" / "hit.mkv")["sequences"]
     assert hit["frames"] + hit["lost"] == 90
