@@ -40,9 +40,14 @@ def test_skip(folder: Path, tmp_path: Path, name: str, seed: int) -> None:
         lost = _lost(sequence.damage)
         # In is out and skipped.
         assert sorted([*truth, *lost]) == list(range(COUNT))
-        wrong = [place for place, frame in truth.items() if number_of(frame.pixels) != place]
-        # FFmpeg may decode a damaged picture without noticing; what is built on it shows it too.
-        assert len(wrong) <= 12
+        with open_sequence(folder / name) as whole:
+            wrong = [
+                frame.index
+                for frame in whole.timed()
+                if frame.index in truth and not np.array_equal(frame.pixels, truth[frame.index].pixels)
+            ]
+        # H.264 and JPEG notice; others may decode nonsense, and what is built on it, up to the next keyframe.
+        assert len(wrong) <= (0 if name in ("a.mp4", "a.mkv", "a.mov") else 12)
         for wanted in ([0, 50, 95], [95, 50, 48, 47, 0], list(range(36, 72)), [60, 61]):
             picked = list(sequence.frames(wanted))
             assert [frame.index for frame in picked] == [
