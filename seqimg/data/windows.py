@@ -190,12 +190,16 @@ class WindowDataset(Dataset[Clip]):
             boxes = found.moved(found.corners - corner, size)
         return Clip(
             frames,
-            _source(store.path, indices, self.picks, window),
+            _source(store.path, indices, self.picks.stride, self._number(window)),
             mask=mask,
             times=torch.from_numpy(store.times[places]),
             label=store.item.label,
             boxes=boxes,
         )
+
+    def _number(self, window: Window) -> int:
+        """Return which of a sequence's views times crops a window is."""
+        return (window.first if self.picks.views else 0) * max(self.crops, 1) + window.crop
 
     def _check_room(self, store: FrameSource, frames: int) -> None:
         if frames * store.channels * store.height * store.width > _MAX_VALUES:
@@ -206,12 +210,11 @@ class WindowDataset(Dataset[Clip]):
             )
 
 
-def _source(path: str, indices: NDArray[np.int64], picks: Picks, window: Window) -> ClipSource:
-    view = window.crop if not picks.views else window.first
-    even = bool((np.diff(indices) == picks.stride).all())
-    if even:
-        return ClipSource(path, int(indices[0]), picks.stride, view=view)
-    return ClipSource(path, int(indices[0]), picks.stride, tuple(indices.tolist()), view)
+def _source(path: str, indices: NDArray[np.int64], stride: int, view: int) -> ClipSource:
+    first = int(indices[0])
+    if bool((np.diff(indices) == stride).all()):
+        return ClipSource(path, first, stride, view=view)
+    return ClipSource(path, first, stride, tuple(indices.tolist()), view)
 
 
 def _padded(clip: Clip, length: int) -> Clip:

@@ -200,7 +200,9 @@ def _detect_mot(path: Path) -> str | None:
 
 
 def _mot(path: Path, found: Found) -> None:
-    folders = _mot_sequences(path)
+    folders = _mot_sequences(path) if path.is_dir() else []
+    if not folders:
+        return
     labels = folders[0] / "gt" / "labels.txt"
     # As CVAT writes it; without it the numbers are those of the challenge.
     found.classes = tuple(read_text(labels)) if labels.is_file() else _MOT_CLASSES
