@@ -33,6 +33,7 @@ fast: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python tests/bench/startup.py
+	$(BIN)/python tests/bench/encoding.py
 	$(BIN)/python tests/bench/decoding.py
 	$(BIN)/seqimg cells bench
 
