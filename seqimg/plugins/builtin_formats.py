@@ -33,6 +33,20 @@ FORMATS: tuple[FormatSpec, ...] = (
         writer="seqimg.sequences.gif:GifWriter",
     ),
     FormatSpec(
+        name="webp",
+        summary="Animated WebP: 8-bit RGB or RGBA.",
+        suffixes=(".webp",),
+        reader="seqimg.sequences.webp:WebpSequence",
+        writer="seqimg.sequences.animation_write:WebpWriter",
+    ),
+    FormatSpec(
+        name="apng",
+        summary="Animated PNG: 8-bit or 16-bit, lossless.",
+        suffixes=(".apng",),
+        reader="seqimg.sequences.apng:ApngSequence",
+        writer="seqimg.sequences.animation_write:ApngWriter",
+    ),
+    FormatSpec(
         name="frames",
         summary="Folder of numbered pictures: PNG, JPEG, TIFF, WebP or BMP; written as PNG, JPEG or TIFF.",
         suffixes=("",),

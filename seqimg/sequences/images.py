@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = [
     "decode_image",
     "describe",
     "describe_image",
+    "encode_png",
     "opened_picture",
     "read_picture",
     "write_png",
@@ -81,13 +83,19 @@ def read_picture(path: Path) -> Pixels:
 
 def write_png(path: Path, pixels: Pixels) -> None:
     """Write `[H, W, C]` uint8 (1 to 4 channels) or uint16 (1, 3 or 4 channels) as a PNG."""
+    path.write_bytes(encode_png(pixels))
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """Encode `[H, W, C]` uint8 (1 to 4 channels) or uint16 (1, 3 or 4 channels) as a PNG."""
     if pixels.dtype == np.uint16 and pixels.shape[2] > 1:
         from seqimg.sequences.deep_png import encode_deep_png
 
-        path.write_bytes(encode_deep_png(pixels))
-    else:
-        flat = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
-        Image.fromarray(np.ascontiguousarray(flat)).save(path, format="PNG", compress_level=4)
+        return encode_deep_png(pixels)
+    flat = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
+    buffer = BytesIO()
+    Image.fromarray(np.ascontiguousarray(flat)).save(buffer, format="PNG", compress_level=4)
+    return buffer.getvalue()
 
 
 @contextmanager
