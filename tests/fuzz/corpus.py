@@ -86,7 +86,9 @@ CORPUS: dict[str, Maker] = {
     "a.apng": _animation("PNG"),
     "a.y4m": _y4m,
     "stack.tif": lambda path: tifffile.imwrite(path, _stack(), photometric="rgb", compression="zlib"),
-    "imagej.tif": lambda path: tifffile.imwrite(path, _stack()[..., 0].astype(np.float32), imagej=True),
+    "imagej.tif": lambda path: tifffile.imwrite(
+        path, _stack()[..., 0].astype(np.float32), imagej=True, metadata={"axes": "TYX"}
+    ),
     "a.npy": lambda path: np.save(path, _stack()),
     "float.npy": lambda path: np.save(path, _stack()[..., 0].astype(np.float32)),
     "a.npz": lambda path: np.savez_compressed(path, frames=_stack()),

