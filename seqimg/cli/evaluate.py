@@ -67,6 +67,7 @@ def evaluate(
         if trained_on and part in ("all", "train"):
             names = ", ".join(sorted(trained_on))
             output().warn(f"the model was trained on {names}; --part test is what it has not seen")
+        first = datasets.test[0].source.path
         with output().progress("Evaluating", total=len(datasets.test)) as bar:
             found = measure(task, loaded.model, datasets.test, batch_size=batch_size, advance=bar.advance)
     result = {"task": spec.name, "model": str(model), "part": part, **asdict(found)}
@@ -76,7 +77,9 @@ def evaluate(
     output().data(result, figures_table(found))
     if out is not None:
         output().say(f"Saved {out}")
-    output().hint(command("seqimg", spec.name, "run", "--model", model, data[0]))
+    output().hint(
+        command("seqimg", spec.name, "run", "--model", model, first if Path(first).exists() else "VIDEO")
+    )
 
 
 def _check(datasets: Datasets, task: Task[Any, Any, Any], model: Path, part: Part) -> None:

@@ -97,14 +97,14 @@ def starts(count: int, picks: Picks) -> list[int]:
     return list(range(0, max(count - picks.reach, 0) + 1, picks.step))
 
 
-def pick(count: int, picks: Picks, start: int, rng: np.random.Generator) -> tuple[Numbers, int]:
+def pick(count: int, picks: Picks, start: int, rng: np.random.Generator | None = None) -> tuple[Numbers, int]:
     """Return which of `count` frames make a clip, and how many there are before padding.
 
     Args:
         count: Frames there are.
         picks: How clips are cut.
         start: One of `starts(count, picks)`.
-        rng: Source of `jitter`.
+        rng: Source of `jitter`; None is the middle of what it could be.
 
     Returns:
         Numbers of frames; fewer than a clip's where it is to be padded.
@@ -131,17 +131,17 @@ def pick(count: int, picks: Picks, start: int, rng: np.random.Generator) -> tupl
     return chosen.astype(np.int64), len(chosen)
 
 
-def _first(count: int, picks: Picks, start: int, rng: np.random.Generator) -> int:
+def _first(count: int, picks: Picks, start: int, rng: np.random.Generator | None) -> int:
     if not picks.views:
         return start
     free = max(count - picks.reach, 0) + 1
-    place = rng.random() if picks.jitter else (start + 0.5) / picks.views
+    place = rng.random() if picks.jitter and rng else (start + 0.5) / picks.views
     return int(place * free)
 
 
-def _spread(count: int, picks: Picks, view: int, rng: np.random.Generator) -> NDArray[np.floating]:
+def _spread(count: int, picks: Picks, view: int, rng: np.random.Generator | None) -> NDArray[np.floating]:
     places = np.full(picks.length, (view + 0.5) / max(picks.views, 1))
-    if picks.jitter:  # one draw for all keeps frames equally far apart, one draw each does not
+    if picks.jitter and rng:  # one draw for all keeps frames equally far apart, one draw each does not
         places = rng.random(picks.length) if picks.sampling == "tsn" else np.full(picks.length, rng.random())
     spread: NDArray[np.floating] = np.floor((np.arange(picks.length) + places) * count / picks.length)
     return spread.clip(max=count - 1)

@@ -150,9 +150,8 @@ class WindowDataset(Dataset[Clip]):
     def __getitem__(self, index: int) -> Clip:
         window = self.windows[index % len(self.windows)]
         store, ticks = self.stores[window.store], self._ticks[window.store]
-        chosen, real = pick(
-            len(ticks), self.picks, window.first, np.random.default_rng((self.seed, index, 2))
-        )
+        rng = np.random.default_rng((self.seed, index, 2)) if self.picks.jitter else None
+        chosen, real = pick(len(ticks), self.picks, window.first, rng)
         places = chosen + ticks.start if isinstance(ticks, range) else ticks[chosen]
         box, mirror = self._view(store, window, index)
         self._check_room(store, real)
