@@ -111,5 +111,12 @@ FORMATS: tuple[FormatSpec, ...] = (
         suffixes=(".zarr",),
         reader="seqimg.sequences.zarr_stack:ZarrSequence",
     ),
+    FormatSpec(
+        name="cloud",
+        summary="Files and folders of pictures at addresses that fsspec knows.",
+        schemes=("s3", "gs", "gcs", "az", "abfs", "ftp", "sftp", "memory"),
+        reader="seqimg.sequences.cloud:FetchedSequence",
+        isolate=False,  # it fetches here, and decodes in another process itself
+    ),
 )
 """Suffixes decide which format reads or writes a file; `""` stands for a folder."""

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from seqimg.errors import UsageError
 from seqimg.sequences.base import SequenceError
@@ -107,9 +107,17 @@ def blamed_on(path: Path) -> Iterator[None]:
         raise
     except UnidentifiedImageError as error:
         raise SequenceError(f"cannot read {path}", why="its content is not a picture") from error
+    except Image.DecompressionBombError as error:
+        limit = f"{2 * (Image.MAX_IMAGE_PIXELS or 0):,}"
+        raise SequenceError(
+            f"cannot handle {path}", why=f"its pixels are over the limit of Pillow ({limit})"
+        ) from error
     # Decoders meet hostile files with exceptions of any kind, and each is the file's fault.
     except Exception as error:
-        raise SequenceError(f"cannot read {path}", why=f"{type(error).__name__}: {error}") from error
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        if "MAX_TEXT" in why:
+            why = f"a profile or text in it is over the limit ({PngImagePlugin.MAX_TEXT_CHUNK:,} bytes unpacked)"
+        raise SequenceError(f"cannot read {path}", why=why) from error
 
 
 def _describe_deep(path: Path) -> Picture | None:

@@ -3,6 +3,7 @@
 | limit | at most | why |
 |---|---|---|
 | `MAX_PIXELS` | 2²⁸ in a frame | 16384 by 16384 |
+| Pillow's own | 178,956,970 in a picture that Pillow reads, 1 MiB in a PNG's profile or text | |
 | `MAX_CHANNELS` | 1,024 | |
 | `MAX_VALUES` | 2³⁰ in a frame | height times width times channels |
 | `MAX_FPS` | 1,000 | |
