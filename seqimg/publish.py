@@ -108,7 +108,8 @@ def write_json(path: Path, value: Any) -> None:
         ValueError: The value holds NaN or infinity.
     """
     text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    # Bytes in file names that are no text become JSON's escapes.
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from itertools import count, islice
 from pathlib import Path
 
-from seqimg.cli.output import Table, command, output
+from seqimg.cli.output import Table, command, on_one_line, output
 from seqimg.config import ReadingConfig
 from seqimg.errors import CheckFailedError
 from seqimg.publish import check_writable, publish_file, write_json
@@ -80,12 +80,18 @@ def _rows(checkup: Checkup) -> Iterator[list[str]]:
         what += f"; it states {checkup.stated} frames"
     if checkup.state == "unreadable":
         counts = ["", "", ""]
-    yield [checkup.path, *counts, what]
+    yield [on_one_line(checkup.path), *counts, on_one_line(what)]
     if checkup.state == "unreadable":
         return
     for lost in checkup.damage[:_LISTED]:
         where = f"from frame {lost.index}" if lost.count != 1 else f"frame {lost.index}"
-        yield ["", "", "", "all" if lost.count is None else str(lost.count), f"{where}: {lost.reason}"]
+        yield [
+            "",
+            "",
+            "",
+            "all" if lost.count is None else str(lost.count),
+            on_one_line(f"{where}: {lost.reason}"),
+        ]
     if len(checkup.damage) > _LISTED:
         yield ["", "", "", "", f"and {len(checkup.damage) - _LISTED} more"]
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence as Several
 from pathlib import Path
 
-from seqimg.cli.output import Table, command, output
+from seqimg.cli.output import Table, command, on_one_line, output
 from seqimg.errors import SeqimgError
 from seqimg.plugins.manager import plugin_host
 from seqimg.sequences.finding import format_of
@@ -67,11 +67,17 @@ def _described(path: str, made: VideoIndex, seconds: float) -> dict[str, object]
 
 def _row(video: dict[str, object]) -> list[str]:
     if "error" in video:
-        return [str(video["path"]), "", "", "", str(video["error"])]
+        return [on_one_line(str(video["path"])), "", "", "", str(video["error"])]
     if not video["indexed"]:
-        return [str(video["path"]), "", "", "", "no video: its frames are found without an index"]
+        return [
+            on_one_line(str(video["path"])),
+            "",
+            "",
+            "",
+            "no video: its frames are found without an index",
+        ]
     source = "the cache" if video["cached"] else "its packets"
     if video["no_jumps_because"]:
         source += f"; frames cannot be jumped to: {video['no_jumps_because']}"
     counts = ["?" if video[name] is None else str(video[name]) for name in ("frames", "keyframes")]
-    return [str(video["path"]), *counts, f"{video['seconds']:.3f}", source]
+    return [on_one_line(str(video["path"])), *counts, f"{video['seconds']:.3f}", source]

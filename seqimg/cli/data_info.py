@@ -4,7 +4,7 @@ from collections.abc import Sequence as Several
 from pathlib import Path
 from typing import Any
 
-from seqimg.cli.output import command, output
+from seqimg.cli.output import command, on_one_line, output
 from seqimg.config import ReadingConfig
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.publish import check_writable, publish_file
@@ -37,9 +37,10 @@ def tell(paths: Several[str], reading: ReadingConfig, *, sheet: Path | None, ove
                 raise
             failed.append(error)
             described = {"message": error.message, "why": error.why}
+            why = ": ".join(filter(None, (error.message, error.why)))
             output().data(
                 {"path": masked(path), "error": described},
-                f"{masked(path)}\n{_line('cannot be read', ': '.join(filter(None, (error.message, error.why))))}",
+                f"{on_one_line(masked(path))}\n{_line('cannot be read', why)}",
             )
     if failed:
         raise SeqimgError(f"{len(failed)} of {len(paths)} sequences cannot be read", why=failed[0].message)
@@ -59,7 +60,7 @@ def _tell_one(path: str, reading: ReadingConfig, sheet: Path | None, overwrite: 
     sequence, damage = open_leniently(path, reading)
     with sequence:
         found = survey(path, sequence, damage)
-        output().data(_as_json(found), "\n".join([found.info.path, *_lines(found)]))
+        output().data(_as_json(found), "\n".join([on_one_line(found.info.path), *_lines(found)]))
         if sheet is not None:
             _draw(sequence, found, sheet, overwrite)
     if sequence.info.live:
@@ -104,7 +105,7 @@ def _lines(found: Survey) -> list[str]:
 
 
 def _line(name: str, text: str) -> str:
-    return f"  {name:<10} {text}"
+    return f"  {name:<10} {on_one_line(text)}"
 
 
 def _size(size: int | None) -> str:

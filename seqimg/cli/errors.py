@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import typer
 
-from seqimg.cli.output import output
+from seqimg.cli.output import output, printable
 from seqimg.errors import SeqimgError, did_you_mean
 from seqimg.plugins.reports import one_line
 
@@ -58,7 +58,7 @@ def report(error: BaseException, global_options: tuple[str, ...] = ()) -> int:
         traceback.print_exception(error, file=sys.stderr)
     for line in (answer.message, answer.why, f"Try: {answer.hint}" if answer.hint else None):
         if line:
-            print(one_line(line), file=sys.stderr)
+            print(printable(one_line(line)), file=sys.stderr)
     if output().json:
         _print_json(error, answer)
     return answer.code

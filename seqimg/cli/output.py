@@ -1,6 +1,7 @@
 """Where a command's words go: data to stdout, talk to stderr."""
 
 import json
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["Bar", "Output", "Table", "command", "configure", "output"]
+__all__ = ["Bar", "Output", "Table", "command", "configure", "on_one_line", "output", "printable"]
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -81,20 +84,20 @@ class Output:
         """
         if self.json:
             line = json.dumps(value, allow_nan=False, ensure_ascii=False, default=_plain)
-            print(line, flush=True)
+            print(printable(line), flush=True)
         elif isinstance(human, Table):
             _print_table(human)
         else:
-            print(human, flush=True)
+            print(printable(human), flush=True)
 
     def say(self, text: str) -> None:
         """Tell something on stderr; silent with `--quiet`."""
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            print(printable(text), file=sys.stderr, flush=True)
 
     def warn(self, text: str) -> None:
         """Tell on stderr, even with `--quiet`, that something is not as asked for."""
-        print(f"Warning: {text}", file=sys.stderr, flush=True)
+        print(f"Warning: {printable(text)}", file=sys.stderr, flush=True)
 
     def hint(self, text: str) -> None:
         """Tell on stderr one command to try next; silent with `--quiet`."""
@@ -126,6 +129,28 @@ def command(*words: str | Path) -> str:
         "seqimg predict run 'my clip.mp4'"
     """
     return shlex.join(map(str, words))
+
+
+def printable(text: str) -> str:
+    r"""Return text that can be printed: what in file names is no text is spelt out, or left out.
+
+    Bytes are spelt as JSON does; codes that move a terminal's cursor become spaces.
+
+    Example:
+        >>> print(printable("a\udcff.mp4"))
+        a\udcff.mp4
+    """
+    return _CONTROLS.sub(" ", text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def on_one_line(text: str) -> str:
+    r"""Return text such as a file's name as one printable line, nothing left out that can be spelt.
+
+    Example:
+        >>> on_one_line("a\nb.mp4")
+        'a b.mp4'
+    """
+    return " ".join(printable(text).split("\n"))
 
 
 _current = Output()
@@ -200,7 +225,7 @@ def _print_table(table: Table) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print("  ".join(padded).rstrip())
+        print(printable("  ".join(padded).rstrip()))
     sys.stdout.flush()
 
 
@@ -214,7 +239,7 @@ def _print_rich_table(table: Table) -> None:
         drawn.add_column(column, overflow="fold")
     for row in table.rows:
         # Text is shown as it is: brackets in a plugin's message are no markup.
-        drawn.add_row(*map(Text, row))
+        drawn.add_row(*(Text(printable(cell)) for cell in row))
     Console().print(drawn)
 
 

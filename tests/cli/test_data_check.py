@@ -1,6 +1,7 @@
 """`seqimg data check`: damage is found, counted and listed, and stops nothing else."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from tests.sequences.isolated import bad, installed
 from tests.sequences.numbered import encode, numbered
-from tests.support.cli import Result, assert_refused, contents
+from tests.support.cli import Result, assert_refused, contents, seqimg
 
 Cli = Callable[..., Result]
 
@@ -190,3 +191,28 @@ def test_nothing_to_check(cli: Cli, tmp_path: Path, shelf: Path) -> None:
     assert_refused(
         cli("data", "check", shelf / "stack.npy", "-o", tmp_path / "there.json"), 1, "exists already"
     )
+
+
+def test_names_that_are_no_text(shelf: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    names = [b"\xff\xfe.npy", b"a\nb.npy", b"-x.npy", b"%d [b].npy"]
+    for name in names:
+        (folder / os.fsdecode(name)).write_bytes((shelf / "stack.npy").read_bytes())
+    env = {"PYTHONIOENCODING": "utf-8:strict"}
+    report = tmp_path / "report.json"
+    result = seqimg("data", "check", "-r", folder, "-o", report, "--json", env=env)
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told == json.loads(report.read_text())
+    assert {Path(found["path"]).name for found in told["sequences"]} == {os.fsdecode(name) for name in names}
+    for words in (("data", "check"), ("data", "info")):
+        said = seqimg(*words, folder / os.fsdecode(names[0]), env=env)
+        assert said.returncode == 0, said.stderr
+        assert "udcff" in said.stdout
+    (tmp_path / "\x1b[2Jx\ny.npy").write_bytes((shelf / "stack.npy").read_bytes())
+    for words in (("data", "check"), ("data", "info"), ("data", "index")):
+        said = seqimg(*words, tmp_path / "\x1b[2Jx\ny.npy", env=env)
+        assert "\x1b" not in said.stdout + said.stderr
+        assert "x y.npy" in said.stdout
+    assert seqimg("data", "info", folder / os.fsdecode(b"\xfd.npy"), env=env).returncode == 1
