@@ -2,7 +2,7 @@
 
 `open_sequence(path, isolate=True)` returns what `open_sequence(path)` does, with the same frames, times,
 damage and errors, but the reader runs in another process. If a file crashes it, makes it hang, or makes
-it ask for too much memory, that costs this one sequence: a [SequenceError][seqimg.sequences.SequenceError]
+it ask for too much memory, that costs this one sequence: a `SequenceError`
 names the file, the frame and what happened; with `on_error="skip"` or `"truncate"` the pass ends there
 and the loss stands in `damage`. The next sequence gets a fresh process.
 
