@@ -66,8 +66,6 @@ class Ledger:
     def fault(self, frame: av.video.frame.VideoFrame) -> str | None:
         """Say what is newly wrong at this frame, if anything."""
         reason = None
-        # The two fields of an interlaced picture may be two packets.
-        self._whole &= not (frame.interlaced_frame and self._codec == "h264")
         if frame.is_corrupt or frame.pts in self._corrupt:
             reason = "part of the frame is missing"
             self._suspect |= self._waiting.keys()

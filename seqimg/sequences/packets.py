@@ -11,6 +11,7 @@ import av.video.codeccontext
 import av.video.frame
 import av.video.stream
 
+from seqimg.sequences.h264_header import may_have_fields
 from seqimg.sequences.limits import MAX_PIXELS
 
 __all__ = [
@@ -37,7 +38,10 @@ _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 def is_whole(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> bool:
     """Tell whether each packet that is not hidden comes out as one frame."""
-    return container.format.name.startswith(_WHOLE_CONTAINERS) and stream.codec_context.name in _WHOLE_CODECS
+    codec = stream.codec_context.name
+    if not container.format.name.startswith(_WHOLE_CONTAINERS) or codec not in _WHOLE_CODECS:
+        return False
+    return codec != "h264" or not may_have_fields(stream.codec_context.extradata)
 
 
 def is_hidden(packet: av.Packet, codec: str) -> bool:

@@ -78,7 +78,7 @@ class VideoSequence(Sequence):
                     hint="--on-error truncate, to use the frames that are there",
                 )
             first = self._first_frame(container, stream)
-            self._may_jump &= is_whole(container, stream) and not short and not first.interlaced_frame
+            self._may_jump &= is_whole(container, stream) and not short
             self._pixels = plan_pixels(first)
             super().__init__(_info(path, container, stream, first, self._pixels, short))
             # AVI has one time stamp for each stored picture, which is not the next one shown.
@@ -133,7 +133,7 @@ class VideoSequence(Sequence):
                 if step.frame is not None:
                     if chosen is None or place in chosen:
                         yield self._timed(reformatter, step.frame, place)
-                    place += 1
+                    place, reason = place + 1, ""
                 if last is not None and place > last:
                     return
 
@@ -183,7 +183,7 @@ class VideoSequence(Sequence):
             note = () if stated is None else (f"the file states {stated}",)
             self.info = replace(self.info, frame_count=found, notes=self.info.notes + note)
 
-    def _ends_at(self, place: int, reason: str, *, file_ends: bool) -> bool:
+    def _ends_at(self, place: int, reason: str, *, file_ends: bool = False) -> bool:
         """Follow the policy on damage: raise, or tell whether the pass ends here."""
         if self._on_error == "error":
             raise SequenceError(

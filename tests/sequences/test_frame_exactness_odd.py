@@ -12,6 +12,7 @@ import pytest
 from seqimg.errors import UnavailableError
 from seqimg.plugins.manager import plugin_host
 from seqimg.sequences import SequenceError, index_video, open_sequence, save_sequence
+from seqimg.sequences.h264_header import may_have_fields
 from tests.sequences.numbered import HEIGHT, WIDTH, encode, number_of, numbered
 
 COUNT = 60
@@ -140,8 +141,27 @@ def test_interlaced_frames_are_read_from_the_start(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     encode(path, "libx264", COUNT, options={"g": "12", "x264-params": "tff=1"})
     _is_exact(path, COUNT)
-    with av.open(str(path)) as container:
-        assert next(container.decode(video=0)).interlaced_frame
+    assert index_video(path).doubt == "h264 in mov,mp4,m4a,3gp,3g2,mj2: a packet need not be a frame"
+
+
+@pytest.mark.parametrize("profile", ["baseline", "main", "high", "high10", "high422", "high444"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_whether_fields_are_allowed_is_read(
+    tmp_path: Path, profile: str, suffix: str, interlaced: bool
+) -> None:
+    if interlaced and profile == "baseline":
+        pytest.skip("it has no fields")
+    pixel_format = {"high10": "yuv420p10le", "high422": "yuv422p", "high444": "yuv444p"}.get(
+        profile, "yuv420p"
+    )
+    options = {"profile": profile, **({"x264-params": "tff=1"} if interlaced else {})}
+    encode(tmp_path / f"a{suffix}", "libx264", 4, options=options, pixel_format=pixel_format)
+    with av.open(str(tmp_path / f"a{suffix}")) as container:
+        header = container.streams.video[0].codec_context.extradata
+    assert may_have_fields(header) == interlaced
+    assert header is not None
+    assert all(may_have_fields(header[:length]) for length in range(8))
 
 
 def test_hidden_frames_of_vp8_do_not_count(tmp_path: Path) -> None:
