@@ -136,6 +136,34 @@ def test_turned_frames_by_jumping(tmp_path: Path, degrees: int) -> None:
             assert number_of(np.rot90(frame.pixels, degrees // 90)) == frame.index
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_cut_at_an_open_group(tmp_path: Path, codec: str, suffix: str) -> None:
+    """The first frames stored behind the first keyframe build on what was cut off: nobody can show them."""
+    options = {
+        "libx264": {"bf": "3", "x264-params": "open-gop=1:keyint=10:scenecut=0"},
+        "libx265": {"x265-params": "log-level=none:pools=none:open-gop=1:keyint=10:bframes=3:scenecut=0"},
+    }[codec]
+    whole, path = tmp_path / "whole.mkv", tmp_path / f"cut{suffix}"
+    encode(whole, codec, COUNT, options=options)
+    with av.open(str(whole)) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        keys = 0
+        for packet in source.demux(video=0):
+            keys += bool(packet.is_keyframe and packet.size)
+            if keys >= 3 and packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    with open_sequence(path) as sequence:
+        truth = list(sequence.timed())
+        first = number_of(truth[0].pixels)
+        assert [number_of(frame.pixels) for frame in truth] == list(range(first, COUNT))
+        assert 17 <= first <= 20
+        for frame in sequence.frames([len(truth) - 1, 0, 12, 13]):
+            assert np.array_equal(frame.pixels, truth[frame.index].pixels)
+        assert sequence.info.frame_count == len(truth)
+
+
 def test_interlaced_frames_are_read_from_the_start(tmp_path: Path) -> None:
     """Their fields may be packets of their own, which no index tells."""
     path = tmp_path / "a.mp4"
