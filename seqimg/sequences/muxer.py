@@ -15,6 +15,9 @@ from seqimg.sequences.base import SequenceError
 
 __all__ = ["Muxer"]
 
+# Pixels a side, which the encoders' own messages do not tell.
+_LONGEST = {"libx264": 16384, "libvpx-vp9": 65535, "gif": 65535}
+
 
 class Muxer:
     """Encodes pictures into a container, one after the other.
@@ -132,6 +135,10 @@ class Muxer:
             raise
         except av.error.FFmpegError as error:
             size = f"{self._stream.width} by {self._stream.height}"
+            longest = _LONGEST.get(self._codec)
+            too_long = longest is not None and max(self._stream.width, self._stream.height) > longest
             raise SequenceError(
-                f"the encoder {self._codec} refuses frames of {size}", why=error.strerror
+                f"the encoder {self._codec} refuses frames of {size}",
+                why=f"it takes at most {longest} pixels a side" if too_long else error.strerror,
+                hint="smaller frames, or a folder or .npy file instead",
             ) from error

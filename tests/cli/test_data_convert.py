@@ -193,3 +193,30 @@ def test_an_interrupt_leaves_nothing(room: Path, target: str) -> None:
     assert said.splitlines()[-1] == "Interrupted."
     assert "Traceback" not in said
     assert contents(Path.cwd()) == {}
+
+
+def test_an_interrupted_check_ends_its_decoder_and_writes_no_report(tmp_path: Path) -> None:
+    stack = np.lib.format.open_memmap(tmp_path / "long.npy", "w+", np.uint8, (20_000, 64, 64, 3))
+    del stack
+    with start("data", "check", tmp_path / "long.npy", "--axes", "THWC", "-o", "report.json") as process:
+        deadline = time.monotonic() + 60
+        while not (children := _children(process.pid)):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(0.3)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode in (130, -signal.SIGINT)
+        assert said.splitlines()[-1] == "Interrupted."
+        assert contents(Path.cwd()) == {}
+        while any(Path(f"/proc/{child}").exists() for child in children):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []

@@ -294,3 +294,12 @@ def test_a_gif_keeps_uneven_times(tmp_path: Path) -> None:
     assert writer.saved.notes == ()
     with open_sequence(writer.saved.path) as sequence:
         assert [frame.time for frame in sequence.timed()] == pytest.approx(times, abs=0.006)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("a.mp4", 16384), ("a.webm", 65535), ("a.gif", 65535)])
+def test_frames_an_encoder_does_not_take(tmp_path: Path, name: str, limit: int) -> None:
+    frame = np.zeros((2, limit + 2 + limit % 2, 3), np.uint8)
+    with pytest.raises(SequenceError, match="refuses frames") as caught:
+        save_sequence([frame], tmp_path / name, fps=10)
+    assert caught.value.why == f"it takes at most {limit} pixels a side"
+    assert list(tmp_path.glob("*a.*")) == []
