@@ -172,7 +172,7 @@ class _Packets:
         if packet.is_corrupt:
             self.doubt = "a packet is damaged"
         if packet.dts is not None:
-            if self._last_dts is not None and packet.dts <= self._last_dts:
+            if self._last_dts is not None and packet.dts < self._last_dts:
                 self.doubt = "its packets are not in the order of their time stamps"
             self._last_dts = packet.dts
         # An edit list hides some; a hidden packet of VP8 or VP9 only serves others.
