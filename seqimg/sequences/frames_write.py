@@ -1,5 +1,6 @@
 """Writing folders of pictures."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -83,8 +84,10 @@ def write_tiff(path: Path, pixels: Pixels, fill_value: float | None) -> None:
     channels = pixels.shape[2]
     colours = 3 if channels in (3, 4) else 1
     fill = [] if fill_value is None else [(42113, "s", 0, f"{fill_value!r}".removesuffix(".0"), True)]
+    # In memory first: what a full disk makes tifffile say would tell nobody that the disk is full.
+    buffer = BytesIO()
     tifffile.imwrite(
-        path,
+        buffer,
         np.ascontiguousarray(pixels[:, :, 0] if channels == 1 else pixels),
         photometric="rgb" if colours == 3 else "minisblack",
         planarconfig="contig" if channels > 1 else None,
@@ -92,6 +95,7 @@ def write_tiff(path: Path, pixels: Pixels, fill_value: float | None) -> None:
         metadata=None,
         extratags=fill,
     )
+    path.write_bytes(buffer.getvalue())
 
 
 def check_replaceable(folder: Path, names: str | None = None) -> None:
