@@ -154,7 +154,7 @@ def _sentences(done: Converted, conversion: Conversion) -> list[str]:
             f" left out and {_frames(done.repeated)} shown again."
         )
     if done.saved.notes:
-        said.append(f"Written with {', '.join(done.saved.notes)}.")
+        said.append(f"Written: {', '.join(done.saved.notes)}.")
     return said
 
 
