@@ -74,7 +74,7 @@ class LengthBuckets(Sampler[list[int]]):
         lengths: Of each item.
         batch_size: Items in a batch; the last one of an epoch and bucket may have fewer.
         seed: Seed of the orders.
-        batches: Batches in a bucket.
+        batches: Batches in a bucket; None for an eighth of all, at least 2 and at most 16.
 
     Example:
         >>> from itertools import islice
@@ -84,10 +84,10 @@ class LengthBuckets(Sampler[list[int]]):
         [[2], [9], [9], [2]]
     """
 
-    def __init__(self, lengths: list[int], batch_size: int, seed: int, batches: int = 16) -> None:
+    def __init__(self, lengths: list[int], batch_size: int, seed: int, batches: int | None = None) -> None:
         self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
         order = np.argsort(np.array(lengths), kind="stable")
-        bucket = batch_size * batches
+        bucket = batch_size * (batches or min(max(len(order) // batch_size // 8, 2), 16))
         self._buckets = [order[begin : begin + bucket] for begin in range(0, len(order), bucket)]
 
     def __iter__(self) -> Iterator[list[int]]:

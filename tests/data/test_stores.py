@@ -245,3 +245,29 @@ def test_windows_at_another_frame_rate_share_no_frame_between_parts(tmp_path: Pa
             )
     assert all(seen)
     assert not (seen[0] & seen[1] | seen[0] & seen[2] | seen[1] & seen[2])
+
+
+def test_training_puts_clips_of_about_one_length_together_and_evaluation_clips_of_one_size(
+    tmp_path: Path,
+) -> None:
+    from seqimg.training.evaluation import _groups
+    from seqimg.training.loop import Trainer
+    from seqimg_predict.config import PredictConfig
+    from seqimg_predict.task import PredictTask
+
+    for number in range(40):
+        np.save(tmp_path / f"{number}.npy", _noise(4 + number % 20, number, (8, 8 + number % 2), 1))
+    paths = tuple(str(tmp_path / f"{number}.npy") for number in range(40))
+    config = PredictConfig(
+        data=paths, size=0, crop=8, channels=1, widths=(4,), batch_size=4, split="sequence"
+    )
+    with window_datasets(config, length=0, step=1, part="all", views=1) as data:
+        trainer = Trainer(PredictTask(config), data, lambda report: None)
+        batches = list(islice(trainer._batches(), 6))
+        spread = [
+            int(batch.lengths.max() - batch.lengths.min()) for batch in batches if batch.lengths is not None
+        ]
+        assert max(spread) < 10  # of 19
+        whole = WindowDataset(data.test.stores, "all", Picks(4))
+        assert len(set(_groups(whole))) == 2
+        assert all(whole.sizes[item][1] == 8 + group for item, group in enumerate(_groups(whole)))

@@ -26,7 +26,7 @@ from pathlib import Path
 from seqimg.config import ReadingConfig
 from seqimg.data.items import Item
 from seqimg.data.layouts.arrays import MOVING_MNIST, PICKLE, PREDRNN, XY_NPZ
-from seqimg.data.layouts.base import Found, Index, Layout, look
+from seqimg.data.layouts.base import Found, Index, Layout, is_clip
 from seqimg.data.layouts.benchmarks import HMDB51, KINETICS, UCF101
 from seqimg.data.layouts.folders import CLASS_FOLDERS, FRAME_FOLDERS, KTH, VIDEOS
 from seqimg.data.layouts.lists import LIST
@@ -108,7 +108,7 @@ def _named(name: str) -> Layout:
 
 def _detect(path: Path) -> tuple[Layout | None, str]:
     """Return the layout that a path looks like and what shows it; None for a sequence by itself."""
-    if not path.exists() or (path.is_dir() and look(path).pictures):
+    if not path.exists() or (path.is_dir() and is_clip(path)):
         return None, ""
     for layout in _CERTAIN:
         saw = layout.detect(path)

@@ -14,10 +14,12 @@ from seqimg.sequences.formats import suffixes
 from seqimg.sequences.numbering import natural_key
 
 __all__ = [
+    "GLANCE",
     "Folder",
     "Found",
     "Index",
     "Layout",
+    "is_clip",
     "labelled",
     "look",
     "named_item",
@@ -29,6 +31,7 @@ __all__ = [
 
 MAX_ITEMS = 2_000_000
 _MAX_TEXT = 2**29
+GLANCE = 64  # files that tell what kind of folder it is
 _NOT_FRAMES = (".txt", ".csv", ".tsv", ".list", ".json", ".pkl", ".pickle")
 _PARTS: Mapping[str, Split] = {
     "train": "train",
@@ -131,8 +134,12 @@ def sequence_suffixes() -> tuple[str, ...]:
     return tuple(s for s in suffixes("reader") if s not in IMAGE_SUFFIXES and s not in _NOT_FRAMES)
 
 
-def look(path: Path) -> Folder:
+def look(path: Path, at_most: int | None = None) -> Folder:
     """Look into a folder.
+
+    Args:
+        path: The folder.
+        at_most: Stop after so many files, to see what kind of folder it is.
 
     Raises:
         SequenceError: It cannot be read, or holds too many files.
@@ -144,6 +151,8 @@ def look(path: Path) -> Folder:
     try:
         with os.scandir(path) as entries:
             for number, entry in enumerate(entries):
+                if number == at_most:
+                    break
                 if number >= MAX_ITEMS:
                     raise SequenceError(f"cannot read {path}", why=f"it has more than {MAX_ITEMS:,} files")
                 name = entry.name.lower()
@@ -159,6 +168,11 @@ def look(path: Path) -> Folder:
         raise SequenceError(f"cannot read {path}", why=error.strerror) from error
     ordered = (tuple(sorted(names, key=natural_key)) for names in (sequences, folders, others))
     return Folder(pictures, *ordered)
+
+
+def is_clip(path: Path) -> bool:
+    """Tell whether a folder is one of pictures."""
+    return look(path, GLANCE).pictures > 0
 
 
 def named_item(path: Path, root: Path, split: Split | None = None) -> Item:

@@ -1,6 +1,7 @@
 """Data sets with files of their own that say what belongs where: Kinetics, UCF101, HMDB51."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -73,22 +74,27 @@ def _kinetics_item(path: Path, row: dict[str, str], videos: dict[str, Path]) -> 
     return replace(item, seconds=(float(start), float(end))) if end > start else item
 
 
-def _with(path: Path, wanted: str) -> Path | None:
-    """Return the folder that holds files of a name, the path or one in it."""
+def _ucf_lists(path: Path) -> Path | None:
+    """Return the folder that holds the lists of UCF101: the path or one in it."""
+    folders = [path, *(path / name for name in look(path).folders)] if path.is_dir() else []
+    return next((folder for folder in folders if (folder / "classInd.txt").is_file()), None)
+
+
+def _hmdb_lists(path: Path) -> Path | None:
+    """Return the folder that holds the lists of HMDB51: the path or one in it that is called after them."""
     if not path.is_dir():
         return None
-    for folder in (path, *(path / name for name in look(path).folders)):
-        if any(name.endswith(wanted) for name in look(folder).others):
-            return folder
-    return None
+    named = [path / name for name in look(path).folders if re.search("split|anno|list", name.lower())]
+    lists = (folder for folder in (path, *named))
+    return next((f for f in lists if any(n.endswith("_test_split1.txt") for n in look(f).others)), None)
 
 
 def _detect_ucf(path: Path) -> str | None:
-    return "classInd.txt" if _with(path, "classInd.txt") else None
+    return "classInd.txt" if _ucf_lists(path) else None
 
 
 def _ucf(path: Path, found: Found) -> None:
-    fold, lists = _fold(found), _with(path, "classInd.txt")
+    fold, lists = _fold(found), _ucf_lists(path)
     if lists is None:
         raise SequenceError(f"{path} has no classInd.txt", hint="--layout class-folders")
     found.classes = numbered_classes(read_text(lists / "classInd.txt"))
@@ -114,11 +120,11 @@ def _ucf(path: Path, found: Found) -> None:
 
 
 def _detect_hmdb(path: Path) -> str | None:
-    return "files *_test_split1.txt" if _with(path, "_test_split1.txt") else None
+    return "files *_test_split1.txt" if _hmdb_lists(path) else None
 
 
 def _hmdb(path: Path, found: Found) -> None:
-    fold, lists = _fold(found), _with(path, "_test_split1.txt")
+    fold, lists = _fold(found), _hmdb_lists(path)
     ending = f"_test_split{fold}.txt"
     files = [] if lists is None else [name for name in look(lists).others if name.endswith(ending)]
     if lists is None or not files:

@@ -21,13 +21,14 @@ from pathlib import Path
 
 from seqimg.data.generator import Split
 from seqimg.data.items import Item
-from seqimg.data.layouts.base import Found, Layout, labelled, look, named_item, part_of
+from seqimg.data.layouts.base import GLANCE, Found, Layout, is_clip, labelled, look, named_item, part_of
 from seqimg.errors import SeqimgError
 from seqimg.sequences.base import SequenceError
 
 __all__ = ["CLASS_FOLDERS", "FRAME_FOLDERS", "KTH", "VIDEOS"]
 
-_KTH = re.compile(r"person(\d\d)_(boxing|handclapping|handwaving|jogging|running|walking)_d\d")
+_KTH_ACTIONS = ("boxing", "handclapping", "handwaving", "jogging", "running", "walking")
+_KTH = re.compile(rf"person(\d\d)_({'|'.join(_KTH_ACTIONS)})_d\d")
 _KTH_TRAINING = range(1, 17)
 
 
@@ -48,17 +49,17 @@ def _shape(path: Path) -> set[str]:
         if top.sequences:
             kinds.add("sequences")
         for name in top.folders:
-            folder = look(root / name)
+            folder = look(root / name, GLANCE)
             if folder.pictures:
                 kinds.add("clips")
-            elif folder.sequences or any(look(root / name / inner).pictures for inner in folder.folders[:3]):
+            elif folder.sequences or any(is_clip(root / name / inner) for inner in folder.folders[:3]):
                 kinds.add("classes")
     return kinds
 
 
 def _detect(kind: str, sight: str) -> Callable[[Path], str | None]:
     def detect(path: Path) -> str | None:
-        if not path.is_dir() or look(path).pictures:
+        if not path.is_dir() or is_clip(path):
             return None
         return sight if kind in _shape(path) else None
 
@@ -71,7 +72,7 @@ def _sequences(folder: Path, root: Path, split: Split | None) -> Iterator[Item]:
     for name in inside.sequences:
         yield named_item(folder / name, root, split)
     for name in inside.folders:
-        if look(folder / name).pictures:
+        if is_clip(folder / name):
             yield named_item(folder / name, root, split)
 
 
@@ -97,7 +98,7 @@ def _videos(path: Path, found: Found) -> None:
 
 
 def _kth_items(path: Path) -> Iterator[Item]:
-    for folder in (path, *(path / name for name in look(path).folders)):
+    for folder in (path, *(path / name for name in look(path).folders if name in _KTH_ACTIONS)):
         inside = look(folder)
         for name in (*inside.sequences, *inside.folders):
             if _KTH.match(name):
