@@ -73,7 +73,9 @@ def make(
     """
     from seqimg.cli.output import output
     from seqimg.data.making import MakeRequest, make_dataset
+    from seqimg.kernels.allocator import keep_freed_memory
 
+    keep_freed_memory()
     request = MakeRequest(
         name=name,
         count=count,
