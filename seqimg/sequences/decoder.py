@@ -45,6 +45,8 @@ class Decoder:
         ring = create_ring_file()
         self.ring = Ring(ring)
         self._connection, theirs = socket.socketpair()
+        self._poll = select.poll()
+        self._poll.register(self._connection, select.POLLIN)
         end, self._lifeline = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -122,9 +124,7 @@ class Decoder:
                 raise DecoderGoneError("its decoder was ended, or is another process's")
             if len(self._waiting) > MAX_LINE:
                 raise NonsenseError("the line is too long")
-            poll = select.poll()
-            poll.register(self._connection, select.POLLIN)
-            if not poll.poll(seconds * 1000):
+            if not self._poll.poll(seconds * 1000):
                 raise DecoderGoneError(f"nothing came from its decoder for {seconds:g} s")
             try:
                 piece = self._connection.recv(2**16)

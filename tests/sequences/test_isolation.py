@@ -163,6 +163,9 @@ def _same(path: Path, **options: object) -> None:
         if plain.info.frame_count and not plain.damage:
             last = sum(1 for _ in plain) - 1
             wanted = [last, 0, last // 2, last // 2, last]
+            for start in (1, last):
+                begun = [[frame.index for frame in sequence.timed(start)] for sequence in (plain, apart)]
+                assert begun[0] == begun[1] == list(range(start, last + 1))
             for one, other in zip(plain.frames(wanted), apart.frames(wanted), strict=True):
                 assert (one.index, one.time) == (other.index, other.time)
                 np.testing.assert_array_equal(one.pixels, other.pixels)
