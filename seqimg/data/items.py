@@ -36,8 +36,8 @@ class Item:
         >>> np.save(Path(tmp) / "stack.npy", np.zeros((9, 48, 64), np.uint8))
         >>> item = Item(str(Path(tmp) / "stack.npy"), places=range(2, 5))
         >>> with item.open(ReadingConfig()) as sequence:
-        ...     [frame.index for frame in item.timed(sequence)]
-        [2, 3, 4]
+        ...     tuple(frame.index for frame in item.timed(sequence))
+        (2, 3, 4)
     """
 
     path: str

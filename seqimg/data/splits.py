@@ -29,8 +29,8 @@ def split_sequences(items: Sequence[Item], *, holdout: float, validation: float)
     Example:
         >>> items = [Item(f"{name}.mp4", name=name) for name in "abcdefghij"]
         >>> parts = split_sequences(items, holdout=0.3, validation=0.2)
-        >>> [parts.count(part) for part in ("train", "val", "test")]
-        [6, 1, 3]
+        >>> parts.count("train"), parts.count("val"), parts.count("test")
+        (6, 1, 3)
     """
     own = {item.split for item in items} - {None}
     if len(own) < 2:  # one part alone says nothing about the others
