@@ -1,4 +1,4 @@
-"""Writing animated WebP and PNG: each frame with its own time, and only what changes of it."""
+"""Writing animated WebP and PNG: each frame with its own time and, if lossless, only what changes of it."""
 
 import struct
 from abc import abstractmethod
@@ -31,6 +31,7 @@ class _AnimationWriter(SequenceWriter):
 
     keeps_times = True
     _grid = 1  # what a box's corner must be a multiple of
+    _in_parts = True
 
     def __init__(self, path: Path, info: SequenceInfo, notes: tuple[str, ...], *, as_is: bool) -> None:
         self._info = info
@@ -53,7 +54,7 @@ class _AnimationWriter(SequenceWriter):
     def _append(self, frame: Pixels, time: Fraction) -> None:
         pixels = self._scale(frame) if self._scale else frame
         box = (0, 0, self._info.width, self._info.height)
-        if self._before is not None and self._count % _WHOLE_EVERY:
+        if self._in_parts and self._before is not None and self._count % _WHOLE_EVERY:
             box = _changed(self._before, pixels, self._grid)
         left, top, width, height = box
         packed = self._packed(pixels[top : top + height, left : left + width])
@@ -92,6 +93,9 @@ class _AnimationWriter(SequenceWriter):
 class WebpWriter(_AnimationWriter):
     """An endless animated WebP of 8-bit frames; opacity is kept, and lossless.
 
+    Lossless ones hold only what changes. Where something is lost, a part would show its edges, so that
+    every frame is whole.
+
     Args:
         path: The file to write to.
         info: What the frames are; without a rate they get 25 a second.
@@ -114,6 +118,7 @@ class WebpWriter(_AnimationWriter):
         self._quality = _QUALITY if quality is None else quality
         self.codec = "webp"
         super().__init__(path, info, (), as_is=False)
+        self._in_parts = self._quality >= _LOSSLESS
         self._alpha = info.channels in (2, 4)
         self._file.write(struct.pack("<4sL4s", b"RIFF", 0, b"WEBP"))
         self._file.write(struct.pack("<4sLL", b"VP8X", 10, 0x12 if self._alpha else 0x02))

@@ -125,7 +125,7 @@ class SlicedSequence(Sequence):
                 value_range=declared or value_range_of(dtype),
                 fill_value=found,
                 frame_count=count,
-                notes=(f"array {stack.name}", f"axes {self._axes.letters}", *packed, *missing_note(found)),
+                notes=(*_name_note(stack), f"axes {self._axes.letters}", *packed, *missing_note(found)),
             )
         )
         if declared is None and dtype.startswith("float"):
@@ -179,6 +179,10 @@ class SlicedSequence(Sequence):
 
     def _pixels(self, frame: NDArray[Any]) -> Pixels:
         return np.array(self._axes.to_hwc(frame), dtype=self.info.dtype, order="C")
+
+
+def _name_note(stack: Stack) -> tuple[str, ...]:
+    return () if stack.name.strip("/") == "" else (f"array {stack.name}",)
 
 
 def _sliced(array: Any, slices: tuple[slice, ...]) -> NDArray[Any]:

@@ -262,3 +262,19 @@ def test_what_formats_cannot_hold(tmp_path: Path) -> None:
     saved = save_sequence(np.full((2, 8, 8), 0.5, np.float32), tmp_path / "a.apng", fps=5)
     assert saved.notes == ("0..1 scaled to 8 bits",)
     assert not list(tmp_path.glob(".seqimg*"))
+
+
+def test_gif_keeps_times_of_its_own_too(tmp_path: Path) -> None:
+    times = [0, 0.04, 0.12, 0.5, 0.52]
+    with open_writer(tmp_path / "a.gif", fps=10) as writer:
+        for frame, time in zip(numbered(5), times, strict=True):
+            writer.write(frame, time)
+    assert writer.saved.notes == ()
+    with open_sequence(tmp_path / "a.gif") as sequence:
+        assert [frame.time for frame in sequence.timed()] == pytest.approx(times)
+        save_sequence(sequence, tmp_path / "b.webp")
+    with open_sequence(tmp_path / "b.webp") as sequence:
+        assert [frame.time for frame in sequence.timed()] == pytest.approx(times)
+        save_sequence(sequence, tmp_path / "c.gif")
+    with open_sequence(tmp_path / "c.gif") as sequence:
+        assert [frame.time for frame in sequence.timed()] == pytest.approx(times)
