@@ -1,6 +1,7 @@
 """The work of `seqimg data info`."""
 
 from collections.abc import Sequence as Several
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from seqimg.sequences.survey import Survey, open_leniently, survey, understood
 
 __all__ = ["tell"]
 
+_LARGE = 200_000_000  # bytes
 _TIMES = "\N{MULTIPLICATION SIGN}"
 
 
@@ -59,7 +61,8 @@ def _check_sheet(sheet: Path, paths: Several[str], overwrite: bool) -> None:
 def _tell_one(path: str, reading: ReadingConfig, sheet: Path | None, overwrite: bool) -> None:
     sequence, damage = open_leniently(path, reading)
     with sequence:
-        found = survey(path, sequence, damage)
+        with output().progress("Counting frames") if _is_large(path) else nullcontext():
+            found = survey(path, sequence, damage)
         output().data(_as_json(found), "\n".join([on_one_line(found.info.path), *_lines(found)]))
         if sheet is not None:
             _draw(sequence, found, sheet, overwrite)
@@ -69,6 +72,12 @@ def _tell_one(path: str, reading: ReadingConfig, sheet: Path | None, overwrite: 
         output().hint(command("seqimg", "data", "info", masked(path), "--sheet", "sheet.png"))
     else:
         output().hint(command("seqimg", "data", "check", masked(path)))
+
+
+def _is_large(path: str) -> bool:
+    """Tell whether looking through all packets may take seconds."""
+    place = Path(path)
+    return place.is_file() and place.stat().st_size > _LARGE
 
 
 def _draw(sequence: Sequence, found: Survey, sheet: Path, overwrite: bool) -> None:
