@@ -177,7 +177,7 @@ def seqimg_commands() -> Iterable[CommandSpec]:
         ),
         CommandSpec(
             name="data",
-            summary="Look at sequences, check, index and convert them.",
+            summary="Look at sequences, check, index, convert and make them.",
             app="seqimg.cli.data:app",
         ),
         CommandSpec(
