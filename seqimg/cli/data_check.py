@@ -11,7 +11,7 @@ from seqimg.config import ReadingConfig
 from seqimg.errors import CheckFailedError
 from seqimg.publish import check_writable, publish_file, write_json
 from seqimg.sequences.base import SequenceError
-from seqimg.sequences.checkup import Checkup, check_sequence
+from seqimg.sequences.checkup import MISSING, Checkup, check_sequence
 from seqimg.sequences.discovery import find_sequences
 
 __all__ = ["check"]
@@ -130,16 +130,23 @@ def _judge(found: Several[Checkup]) -> None:
     folder = next(
         (checkup.path for checkup in bad if checkup.frames == 0 and _holds_some(checkup.path)), None
     )
-    readable = next((checkup.path for checkup in bad if checkup.state == "damaged"), None)
+    readable = next((checkup for checkup in bad if checkup.state == "damaged"), None)
     raise CheckFailedError(
         f"{len(bad)} of {_plural(len(found), 'sequence')} {'is' if len(bad) == 1 else 'are'} not whole",
         why=f"{first.path}: {reason}",
         hint=command("seqimg", "data", "check", "--recursive", folder)
         if folder is not None
-        else command("seqimg", "data", "convert", readable, "whole.mp4", "--on-error", "skip")
+        else command("seqimg", "data", "convert", readable.path, "whole.mp4", *_policies(readable))
         if readable is not None
         else None,
     )
+
+
+def _policies(checkup: Checkup) -> list[str]:
+    """Return the options with which what is left can be read."""
+    gaps = any(lost.reason == MISSING for lost in checkup.damage)
+    damage = not gaps or any(lost.reason != MISSING for lost in checkup.damage)
+    return ["--on-error", "skip"] * damage + ["--gaps", "skip"] * gaps
 
 
 def _holds_some(path: str) -> bool:

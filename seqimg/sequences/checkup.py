@@ -10,7 +10,10 @@ from seqimg.sequences.base import Damage, Sequence, SequenceError, TimedFrame
 from seqimg.sequences.masking import masked
 from seqimg.sequences.survey import open_leniently, understood
 
-__all__ = ["Checkup", "check_sequence"]
+__all__ = ["MISSING", "Checkup", "check_sequence"]
+
+MISSING = "missing"
+"""Why a frame is lost whose number a folder does not have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +93,7 @@ def _read(
             seen = len(sequence.damage)
             told = _end(damage, expected)
             if gaps_count and frame.index > told:
-                damage.append(Damage(told, frame.index - told, "missing"))
+                damage.append(Damage(told, frame.index - told, MISSING))
             clock.note(frame, damaged=len(sequence.damage) > 0)
             frames, expected = frames + 1, frame.index + 1
             advance()
