@@ -41,6 +41,7 @@ class Decoder:
     def __init__(self) -> None:
         self.known: set[int] = set()
         self.stale = False
+        self._surroundings = _surroundings()
         self._waiting = bytearray()
         ring = create_ring_file()
         self.ring = Ring(ring)
@@ -103,7 +104,7 @@ class Decoder:
                 self.stale = not isinstance(self.receive(_STOP_SECONDS), Stopped)
         except DecoderGoneError:
             return False
-        return not self.stale and self._process.poll() is None
+        return not self.stale and self._process.poll() is None and self._surroundings == _surroundings()
 
     def kill(self) -> int | None:
         """End it at once, wait for it, and return its exit code, negative for a signal."""
@@ -150,15 +151,17 @@ class Decoder:
 
     def _release(self) -> None:
         self._connection.close()
+        self._waiting.clear()  # what it has said is about a ring that is gone
         self.ring.close()
         with suppress(OSError):
             os.close(self._lifeline)
         self._lifeline = -1
 
 
+# A pass that the garbage collector ends gives its decoder back from wherever this thread happens to be.
 _alive: set[Decoder] = set()
 _idle: list[Decoder] = []
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def take(key: int) -> Decoder:
@@ -211,6 +214,12 @@ def end_decoders() -> None:
         decoder.kill()
 
 
+def _surroundings() -> tuple[object, ...]:
+    """Return what a decoder inherits and readers look at: one that began with something else is of no use."""
+    prefixes = ("SEQIMG_", "XDG_", "PYTHON", "TMPDIR", "HOME")
+    return (*sys.path, *sorted(item for item in os.environ.items() if item[0].startswith(prefixes)))
+
+
 def _environment() -> dict[str, str]:
     """Return this process's environment with its own paths of modules, and memory handled as suits frames."""
     paths = [str(Path(entry).absolute()) for entry in sys.path]
@@ -227,7 +236,7 @@ def _environment() -> dict[str, str]:
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _idle.clear()
     for decoder in list(_alive):
         decoder.abandon()

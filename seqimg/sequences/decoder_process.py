@@ -250,10 +250,12 @@ def _die_with_parent(lifeline: int) -> None:
     """Have the system end this process when the parent is gone, even in the middle of a decoder."""
     import fcntl
 
-    # The signal's default is to end the process; no Python needs to run for that.
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
-    flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | fcntl.FASYNC)
+    # The signal's default is to end the process; no Python needs to run for that. Where pipes send none,
+    # the end of the socket is noticed between two frames.
+    with suppress(OSError):
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+        flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | fcntl.FASYNC)
 
 
 def _leave_no_core() -> None:

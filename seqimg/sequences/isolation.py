@@ -47,6 +47,7 @@ SECONDS = 30.0
 """How long a decoder may say nothing, unless `SEQIMG_DECODE_SECONDS` says otherwise."""
 
 _MEMORY = 4.0
+_MOST_PLACES = 50_000
 _keys = count()
 
 
@@ -129,7 +130,12 @@ class IsolatedSequence(Sequence):
         return self._pass(start)
 
     def _pick(self, indices: Several[int]) -> Generator[TimedFrame, None, None]:
-        return self._pass(indices)
+        if isinstance(indices, range):
+            yield from self._pass(indices)
+            return
+        # A message has an end, what people ask for has none.
+        for start in range(0, len(indices), _MOST_PLACES):
+            yield from self._pass(indices[start : start + _MOST_PLACES])
 
     def _pass(self, wanted: int | Several[int]) -> Generator[TimedFrame, None, None]:
         """Play the frames from a place on, or those at certain places."""

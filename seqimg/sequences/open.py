@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from seqimg.config import ReadingConfig
-from seqimg.errors import UsageError, did_you_mean
+from seqimg.errors import UnavailableError, UsageError, did_you_mean
 from seqimg.plugins.manager import plugin_host
 from seqimg.sequences.base import Fit, Gaps, OnError, Sequence
 from seqimg.sequences.finding import format_of
@@ -109,8 +109,10 @@ def open_configured(source: str | os.PathLike[str], reading: ReadingConfig) -> S
 
 
 def _isolated(name: str, place: str | Path, options: dict[str, Any]) -> Sequence:
-    from seqimg.sequences.isolation import IsolatedSequence, Request
+    from seqimg.sequences.isolation import IsolatedSequence, Request, can_isolate
 
+    if not can_isolate():
+        raise UnavailableError("sequences cannot be isolated here", why="that needs a POSIX system")
     return IsolatedSequence(Request(name, place, options))
 
 

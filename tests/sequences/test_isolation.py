@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seqimg.config import ReadingConfig
-from seqimg.errors import SeqimgError, UsageError
+from seqimg.errors import SeqimgError, UnavailableError, UsageError
 from seqimg.sequences import Damage, SequenceError, open_configured, open_sequence, save_sequence
 from seqimg.sequences.decoder import _alive, end_decoders
 from seqimg.sequences.isolation import IsolatedSequence
@@ -278,6 +278,48 @@ def test_configured_reading_is_isolated(tmp_path: Path) -> None:
     with open_configured(path, ReadingConfig(on_error="truncate")) as sequence:
         assert isinstance(sequence, IsolatedSequence)
         assert len(list(sequence)) == 3
+
+
+def test_more_places_than_a_message_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqimg.sequences.isolation._MOST_PLACES", 3)
+    with open_sequence(bad(tmp_path, "fine"), isolate=True) as sequence:
+        assert [frame.index for frame in sequence.frames([0, 2, 4, 5, 7, 8, 11, 1])] == [
+            0,
+            2,
+            4,
+            5,
+            7,
+            8,
+            11,
+            1,
+        ]
+
+
+def test_a_decoder_of_other_surroundings_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = bad(tmp_path, "fine")
+    with open_sequence(path, isolate=True):
+        [first] = _alive
+    monkeypatch.setenv("SEQIMG_PLUGINS", "")
+    with pytest.raises(SeqimgError), open_sequence(path, isolate=True) as sequence:
+        list(sequence)
+    assert first not in _alive
+
+
+def test_a_pass_whose_decoder_is_ended(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((300, 64, 64), np.uint8))
+    with open_sequence(tmp_path / "a.npy", isolate=True) as sequence:
+        frames = iter(sequence)
+        next(frames)
+        end_decoders()
+        with pytest.raises(SequenceError, match="from frame 1 on"):
+            next(frames)
+        assert len(list(sequence)) == 300
+
+
+def test_where_it_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "")
+    with pytest.raises(UnavailableError):
+        open_sequence(bad(tmp_path, "fine"), isolate=True)
 
 
 def test_no_room_for_the_ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
