@@ -46,14 +46,15 @@ def to_frame(
         tensor: `[C, H, W]` floating; NaN is a missing value.
         dtype: dtype of the frame.
         value_range: The values that 0 and 1 become.
-        fill_value: What a missing value becomes; None for NaN in floats, the lower end in integers.
+        fill_value: What a missing value becomes, and no other value of integers does; None for NaN in floats,
+            the lower end in integers.
 
     Returns:
         `[H, W, C]` in `dtype`.
 
     Example:
-        >>> to_frame(torch.tensor([[[0.5, torch.nan]]]), "uint16", (0, 100), fill_value=65535).ravel()
-        array([   50, 65535], dtype=uint16)
+        >>> to_frame(torch.tensor([[[0.5, 1.0, torch.nan]]]), "uint8", (0, 255), fill_value=255).ravel()
+        array([128, 254, 255], dtype=uint8)
     """
     low, high = value_range
     values = tensor.detach().float().cpu().clamp(0, 1).numpy().transpose(1, 2, 0) * (high - low) + low
@@ -63,6 +64,8 @@ def to_frame(
         values[missing] = fill_value if fill_value is not None else low if whole else np.nan
     if whole:
         values = np.rint(values)
+        if fill_value is not None:  # what is there must not look as if it were missing
+            values[(values == fill_value) & ~missing] += 1 if fill_value <= low else -1
     return np.ascontiguousarray(values.astype(dtype))
 
 

@@ -4,7 +4,9 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import torch
 
 from seqimg.config import TaskConfig
 from seqimg.data import layouts
@@ -13,8 +15,9 @@ from seqimg.data.lazy import LazyFrames, OpenSequences
 from seqimg.data.pixels import working_size
 from seqimg.data.pool import FramePool
 from seqimg.data.store import FrameSource, FrameStore, frame_bytes
-from seqimg.errors import SeqimgError, UsageError
+from seqimg.errors import SeqimgError
 from seqimg.sequences.base import SequenceError
+from seqimg.sequences.numbering import natural_key
 
 __all__ = ["Sources", "open_sources"]
 
@@ -50,8 +53,8 @@ def open_sources(config: TaskConfig, opened: ExitStack) -> Sources:
     Raises:
         SeqimgError: A sequence cannot be read and none may be left out, or no sequence is left.
     """
-    indices = [layouts.read(path, config.layout, config) for path in config.data]
-    classes = _common_classes(config, indices)
+    indices = _with_common_classes([layouts.read(path, config.layout, config) for path in config.data])
+    classes = next((index.classes for index in indices if index.classes), ())
     many = any(index.layout != "sequence" for index in indices)
     skipped = [line for index in indices for line in index.skipped]
     items = [item for index in indices for item in index.items]
@@ -118,21 +121,25 @@ def _lazily(config: TaskConfig, items: Sequence[Item]) -> tuple[bool, tuple[str,
     return True, (f"{said} {room} (--cache disk does it all the same).",)
 
 
-def _common_classes(config: TaskConfig, indices: Sequence[layouts.Index]) -> tuple[str, ...]:
-    """Return the classes of all data sets, which must agree: labels are places in this list."""
-    named = [(path, index.classes) for path, index in zip(config.data, indices, strict=True) if index.classes]
-    for path, classes in named:
-        if classes != named[0][1]:
-            raise UsageError(
-                f"{named[0][0]} and {path} have different classes",
-                why=f"{_some(named[0][1])}, and {_some(classes)}",
-                hint="one tree or list for all, or names in all lists",
-            )
-    return named[0][1] if named else ()
+def _with_common_classes(indices: Sequence[layouts.Index]) -> list[layouts.Index]:
+    """Return data sets whose labels are places in one list of classes, those of all of them."""
+    named = [index.classes for index in indices if index.classes]
+    if len(set(named)) < 2:
+        return list(indices)
+    classes = tuple(sorted({name for names in named for name in names}, key=natural_key))
+    found = []
+    for index in indices:
+        numbers = [classes.index(name) for name in index.classes]
+        items = tuple(_renumbered(item, numbers) for item in index.items)
+        found.append(replace(index, classes=classes, items=items))
+    return found
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f", … ({len(names)})" if len(names) > 3 else "")
+def _renumbered(item: Item, numbers: list[int]) -> Item:
+    boxes = item.boxes
+    if boxes is not None:
+        boxes = replace(boxes, labels=torch.tensor(numbers, dtype=torch.int64)[boxes.labels])
+    return replace(item, label=None if item.label is None else numbers[item.label], boxes=boxes)
 
 
 def _said(stores: Sequence[FrameSource]) -> list[str]:

@@ -469,3 +469,14 @@ def test_a_zip_that_claims_too_much_is_refused(tmp_path: Path) -> None:
             archive.writestr(f"{name}.npy", head + bytes(1000))
     with pytest.raises(SeqimgError, match="ends before"):
         read(str(tmp_path / "b.npz"))
+
+
+def test_data_sets_with_other_classes_get_labels_in_common(tmp_path: Path) -> None:
+    for part, classes in (("first", ("run", "walk")), ("second", ("jump", "walk"))):
+        for name in classes:
+            _video(tmp_path / part / name / "a.mp4")
+    config = TaskConfig(data=(str(tmp_path / "first"), str(tmp_path / "second")), crop=0)
+    with window_datasets(config, length=4, step=1, part="all") as data:
+        assert data.classes == ("jump", "run", "walk")
+        found = [(Path(c.source.path).parent.name, c.label) for c in (data.test[i] for i in range(4))]
+    assert found == [("run", 1), ("walk", 2), ("jump", 0), ("walk", 2)]

@@ -28,9 +28,10 @@ from seqimg.data.items import Item
 from seqimg.data.layouts.arrays import MOVING_MNIST, PICKLE, PREDRNN, XY_NPZ
 from seqimg.data.layouts.base import Found, Index, Layout, is_clip
 from seqimg.data.layouts.benchmarks import HMDB51, KINETICS, UCF101
+from seqimg.data.layouts.coco import COCO_VID
 from seqimg.data.layouts.folders import CLASS_FOLDERS, FRAME_FOLDERS, KTH, VIDEOS
 from seqimg.data.layouts.lists import LIST
-from seqimg.data.layouts.tracks import COCO_VID, MOT
+from seqimg.data.layouts.mot import MOT
 from seqimg.errors import UsageError, did_you_mean
 from seqimg.sequences.base import SequenceError
 

@@ -11,7 +11,7 @@ from seqimg.data.items import Item
 from seqimg.errors import SeqimgError
 from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
 from seqimg.sequences.formats import suffixes
-from seqimg.sequences.numbering import natural_key
+from seqimg.sequences.numbering import natural_key, number
 
 __all__ = [
     "GLANCE",
@@ -24,6 +24,7 @@ __all__ = [
     "look",
     "named_item",
     "part_of",
+    "picture_places",
     "read_text",
     "sequence_suffixes",
     "within",
@@ -187,6 +188,22 @@ def labelled(items: Iterable[tuple[Item, str | None]]) -> tuple[list[Item], tupl
     classes = tuple(sorted({name for _, name in pairs if name is not None}, key=natural_key))
     numbers = {name: number for number, name in enumerate(classes)}
     return [item if name is None else replace(item, label=numbers[name]) for item, name in pairs], classes
+
+
+def picture_places(folder: Path) -> dict[str, int]:
+    """Return the place that each picture of a folder has in the sequence it is."""
+    if not folder.is_dir():
+        return {}
+    names = sorted(
+        (
+            file.name
+            for file in folder.iterdir()
+            if file.suffix.lower() in IMAGE_SUFFIXES and file.name[0] != "."
+        ),
+        key=natural_key,
+    )
+    numbering = number([Path(name).stem for name in names])
+    return dict(zip(names, range(len(names)) if numbering is None else numbering.places, strict=True))
 
 
 def part_of(name: str) -> Split | None:

@@ -1,22 +1,16 @@
-"""Data sets with boxes: COCO-VID and MOT challenge.
+"""COCO-VID: one JSON names the videos, their images and the boxes in them.
 
 ```
-coco-vid                                        mot
-root/                                           root/
-  annotations/train.json                          MOT17-02/
-  train/snake/000000.jpg                            seqinfo.ini
-                                                    img1/000001.jpg
-train.json: videos, images (video_id, frame_id,     gt/gt.txt
-file_name, width, height), annotations (image_id,
-bbox, category_id, instance_id), categories       gt.txt: frame, id, left, top, width, height,
-                                                          considered, class, visibility
+root/
+  annotations/train.json
+  train/snake/000000.jpg
 ```
 
-All images of a video may also name one video file, whose frames they are by `frame_id`; and a `gt/labels.txt`
-may name the classes of MOT folders, one a line.
+The JSON has `videos`, `images` (`video_id`, `frame_id`, `file_name`, `width`, `height`), `annotations` (`image_id`,
+`bbox`, `category_id`, `instance_id`) and `categories`. All images of a video may also name one video file, whose
+frames they are by `frame_id`.
 """
 
-import configparser
 import json
 from collections import defaultdict
 from collections.abc import Iterator
@@ -27,29 +21,14 @@ import numpy as np
 
 from seqimg.data.boxes import Boxes
 from seqimg.data.items import Item
-from seqimg.data.layouts.base import Found, Layout, look, part_of, read_text, within
+from seqimg.data.layouts.base import Found, Layout, part_of, picture_places, within
 from seqimg.data.layouts.lists import find_base
 from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
-from seqimg.sequences.numbering import natural_key, number
+from seqimg.sequences.numbering import natural_key
 
-__all__ = ["COCO_VID", "MOT"]
+__all__ = ["COCO_VID"]
 
 _MAX_JSON = 2**31
-_MOT_CLASSES = (
-    "pedestrian",
-    "person on vehicle",
-    "car",
-    "bicycle",
-    "motorbike",
-    "non-motorised vehicle",
-    "static person",
-    "distractor",
-    "occluder",
-    "occluder on the ground",
-    "occluder full",
-    "reflection",
-    "crowd",
-)
 
 
 def _detect_coco(path: Path) -> str | None:
@@ -152,7 +131,7 @@ def _coco_source(path: Path, files: list[Path], frames: list[dict[str, Any]]) ->
     """Return the folder of the images, or the video that all are frames of, and their places in it."""
     if _is_video(files[0]) and files[0].is_file():
         return files[0], [int(row["frame_id"]) for row in frames]
-    places = _places(files[0].parent)
+    places = picture_places(files[0].parent)
     missing = next((file for file in files if file.name not in places), None)
     if missing is not None:
         raise SequenceError(f"{missing} does not exist", why=f"{path} lists it")
@@ -166,97 +145,4 @@ def _corners(box: list[float]) -> tuple[float, float, float, float]:
     return left, top, left + width, top + height
 
 
-def _places(folder: Path) -> dict[str, int]:
-    """Return the place that each picture of a folder has in the sequence it is."""
-    if not folder.is_dir():
-        return {}
-    names = sorted(
-        (
-            file.name
-            for file in folder.iterdir()
-            if file.suffix.lower() in IMAGE_SUFFIXES and file.name[0] != "."
-        ),
-        key=natural_key,
-    )
-    numbering = number([Path(name).stem for name in names])
-    return dict(zip(names, range(len(names)) if numbering is None else numbering.places, strict=True))
-
-
-def _mot_sequences(path: Path) -> list[Path]:
-    if (path / "gt" / "gt.txt").is_file():
-        return [path]
-    inside = [path / name for name in look(path).folders]
-    return [
-        folder
-        for folder in inside
-        if (folder / "gt" / "gt.txt").is_file() or (folder / "seqinfo.ini").is_file()
-    ]
-
-
-def _detect_mot(path: Path) -> str | None:
-    if not path.is_dir():
-        return None
-    return "gt/gt.txt" if _mot_sequences(path) else None
-
-
-def _mot(path: Path, found: Found) -> None:
-    folders = _mot_sequences(path) if path.is_dir() else []
-    if not folders:
-        return
-    labels = folders[0] / "gt" / "labels.txt"
-    # As CVAT writes it; without it the numbers are those of the challenge.
-    found.classes = tuple(read_text(labels)) if labels.is_file() else _MOT_CLASSES
-    for folder in folders:
-        try:
-            found.items.append(_mot_item(folder, path))
-        except SequenceError as error:
-            found.refuse(error)
-
-
-def _mot_item(folder: Path, root: Path) -> Item:
-    info = configparser.ConfigParser(interpolation=None)
-    try:
-        info.read(folder / "seqinfo.ini", encoding="utf-8")
-        section = info["Sequence"] if info.has_section("Sequence") else {}
-        frames = within(folder, section.get("imDir", "img1"))
-        sides = [int(section[key]) for key in ("imHeight", "imWidth") if key in section]
-    except (configparser.Error, ValueError, UnicodeDecodeError) as error:
-        raise SequenceError(
-            f"cannot read {folder / 'seqinfo.ini'}", why=str(error).splitlines()[0]
-        ) from error
-    if not frames.is_dir():
-        raise SequenceError(f"{frames} does not exist", why=f"{folder} should hold its frames there")
-    truth = folder / "gt" / "gt.txt"
-    boxes = _mot_boxes(truth) if truth.is_file() else None
-    if boxes is not None and len(boxes):
-        count = len(_places(frames))
-        last = int(boxes.frames.max())
-        if last >= count:
-            raise SequenceError(f"{truth} does not fit", why=f"it has boxes in frame {last + 1} of {count}")
-    size = (sides[0], sides[1]) if len(sides) == 2 else None
-    return Item(str(frames), name=folder.relative_to(root).as_posix(), boxes=boxes, size=size)
-
-
-def _mot_boxes(path: Path) -> Boxes:
-    """Read `gt.txt`; rows whose seventh number is 0 are not to be considered, and are left out."""
-    rows = []
-    for number_, line in enumerate(read_text(path), start=1):
-        try:
-            values = [float(word) for word in line.replace(",", " ").split()]
-            if len(values) < 6 or not np.isfinite(values).all() or values[0] < 1 or min(values[4:6]) <= 0:
-                raise ValueError("it needs a frame from 1, an id, left, top, width and height")
-        except ValueError as error:
-            raise SequenceError(f"cannot read line {number_} of {path}", why=str(error)) from error
-        if len(values) < 7 or values[6] != 0:
-            rows.append(values)
-    return Boxes.of(
-        # Their first pixel is 1, ours begins at 0.
-        [(v[2] - 1, v[3] - 1, v[2] - 1 + v[4], v[3] - 1 + v[5]) for v in rows],
-        [int(v[0]) - 1 for v in rows],
-        [int(v[1]) for v in rows],
-        [max(int(v[7]) - 1, 0) if len(v) > 7 else 0 for v in rows],
-    )
-
-
 COCO_VID = Layout("coco-vid", "COCO-VID JSON: videos, images, boxes with tracks", _detect_coco, _coco)
-MOT = Layout("mot", "MOT challenge: img1/, gt/gt.txt, seqinfo.ini", _detect_mot, _mot)
