@@ -5,7 +5,6 @@ from collections.abc import Generator
 from collections.abc import Sequence as Several
 from contextlib import closing
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -21,17 +20,16 @@ from seqimg.sequences.base import (
     OnError,
     Sequence,
     SequenceError,
-    SequenceInfo,
     TimedFrame,
 )
-from seqimg.sequences.container import cut_short, frame_rate, open_container, video_stream
+from seqimg.sequences.container import cut_short, open_container, video_stream
 from seqimg.sequences.decoding import decode
 from seqimg.sequences.index import VideoIndex, cached_index, index_video, time_base
 from seqimg.sequences.index_cache import FileState
 from seqimg.sequences.jumping import AstrayError, jump, plan_legs, thread_count
-from seqimg.sequences.limits import check_size, value_range_of
-from seqimg.sequences.packets import is_whole, states_alpha
-from seqimg.sequences.video_pixels import VideoPixels, pixel_aspect, plan_pixels
+from seqimg.sequences.packets import is_whole
+from seqimg.sequences.video_info import video_info
+from seqimg.sequences.video_pixels import plan_pixels
 
 __all__ = ["VideoSequence"]
 
@@ -80,7 +78,7 @@ class VideoSequence(Sequence):
             first = self._first_frame(container, stream)
             self._may_jump &= is_whole(container, stream) and not short
             self._pixels = plan_pixels(first)
-            super().__init__(_info(path, container, stream, first, self._pixels, short))
+            super().__init__(video_info(path, container, stream, first, self._pixels, short))
             # AVI has one time stamp for each stored picture, which is not the next one shown.
             is_shuffled = container.format.name == "avi" and stream.codec_context.has_b_frames
             self._first_pts, self._time_base = None if is_shuffled else first.pts, time_base(stream)
@@ -220,52 +218,3 @@ class VideoSequence(Sequence):
         if frame.pts is None or self._first_pts is None:
             return TimedFrame(place, float(place / (self.info.fps or ASSUMED_FPS)), pixels)
         return TimedFrame(place, float((frame.pts - self._first_pts) * self._time_base), pixels)
-
-
-def _info(
-    path: Path,
-    container: av.container.InputContainer,
-    stream: av.video.stream.VideoStream,
-    first: av.video.frame.VideoFrame,
-    pixels: VideoPixels,
-    short: bool,
-) -> SequenceInfo:
-    is_turned = pixels.turns % 2
-    height, width = (first.width, first.height) if is_turned else (first.height, first.width)
-    check_size(path, height, width, pixels.channels)
-    rate: Fraction | None = frame_rate(container, stream)
-    aspect = pixel_aspect(stream)
-    return SequenceInfo(
-        path=str(path),
-        format="gif" if container.format.name == "gif" else "video",
-        height=height,
-        width=width,
-        channels=pixels.channels,
-        dtype=pixels.dtype,
-        value_range=value_range_of(pixels.dtype),
-        fps=rate,
-        frame_count=stream.frames or None if not short else None,
-        codec=stream.codec_context.name,
-        rotation=90 * pixels.turns,
-        pixel_aspect=1 / aspect if is_turned else aspect,
-        pixel_format=pixels.source_format,
-        colour_range=pixels.colour_range,
-        notes=(*pixels.notes, *_notes(container, stream, pixels, aspect, short)),
-    )
-
-
-def _notes(
-    container: av.container.InputContainer,
-    stream: av.video.stream.VideoStream,
-    pixels: VideoPixels,
-    aspect: Fraction,
-    short: bool,
-) -> list[str]:
-    others = len(container.streams.video) - 1
-    notes = {
-        "transparency dropped": states_alpha(stream) and pixels.channels in (1, 3),
-        f"pixels are {aspect.numerator}:{aspect.denominator}, not square": aspect != 1,
-        "cut short": short,
-        f"{others} other video stream{'s' * (others > 1)} left out": others > 0,
-    }
-    return [note for note, applies in notes.items() if applies]

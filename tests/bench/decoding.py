@@ -126,7 +126,11 @@ def figures(repeats: int, folder: Path) -> list[Figure]:
                 name = f"16 of 1,000, a keyframe every {every} ({suffix}{words})"
                 found.append(
                     measure(
-                        name, limit, lambda c=clip: all_frames(c), lambda c=clip, w=work: w(c), repeats // 2 + 1
+                        name,
+                        limit,
+                        lambda c=clip: all_frames(c),
+                        lambda c=clip, w=work: w(c),
+                        repeats // 2 + 1,
                     )
                 )
     return found
