@@ -22,6 +22,7 @@ from seqimg.publish import check_writable, publish_file, write_json
 from seqimg.sequences import open_configured, save_sequence
 from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceInfo
 from seqimg.sequences.masking import is_address, masked
+from seqimg.sequences.patterns import is_pattern, plain_name
 from seqimg.sequences.piping import RawPipe
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.publishing import SavedSequence
@@ -135,6 +136,8 @@ def _stem(source: str) -> str:
         name = Path(masked(source).partition("?")[0]).name
         return re.sub(r"[^\w.-]+", "-", Path(name).stem).strip("-") or "video"
     path = Path(source).absolute()
+    if is_pattern(source) and not path.exists():
+        return plain_name(source)
     return path.name if path.is_dir() else path.stem
 
 

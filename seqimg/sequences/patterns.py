@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-__all__ = ["glob_root", "is_pattern", "number_format", "numbered_name"]
+__all__ = ["glob_root", "is_pattern", "number_format", "numbered_name", "plain_name"]
 
 _NUMBER = re.compile(r"%(0?)(\d*)d")
 _MARKS = re.compile(r"%%|%0?\d*d")
@@ -66,3 +66,15 @@ def glob_root(pattern: str) -> str:
     while fixed < len(parts) - 1 and not glob.has_magic(parts[fixed]):
         fixed += 1
     return os.path.join(*parts[:fixed]) if fixed else "."
+
+
+def plain_name(pattern: str) -> str:
+    """Return what the frames of a pattern may be called together.
+
+    Example:
+        >>> plain_name("a/left_%04d.png"), plain_name("shots/*/*.png"), plain_name("%d.png")
+        ('left', 'shots', 'frames')
+    """
+    stem = re.sub(r"\W*(?:%0?\d*d|[*?]|\[.*\])\W*", "-", Path(pattern).stem).strip("-_ ")
+    folder = Path(glob_root(pattern)).absolute() if glob.has_magic(pattern) else Path(pattern).parent
+    return stem or (folder.name if folder.name not in ("", ".", "..") else "frames")
