@@ -189,3 +189,26 @@ def test_after_a_fork(tmp_path: Path) -> None:
                 os._exit(code)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert sum(1 for _ in frames) == 199
+
+
+def _resident(pid: int) -> int:
+    [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmRSS" in line]
+    return int(line.split()[1]) * 1024
+
+
+def test_memory_is_flat(tmp_path: Path) -> None:
+    """Neither process grows with the length, nor with the number of passes and sequences."""
+    count = 6000
+    np.save(tmp_path / "a.npy", np.zeros((count, 96, 96, 1), np.uint8))
+    end_decoders()
+    seen: dict[int, list[int]] = {}
+    for _ in range(3):
+        with open_sequence(tmp_path / "a.npy", isolate=True) as sequence:
+            for place, _ in enumerate(sequence):
+                if place in (200, count - 1):
+                    [decoder] = _alive
+                    for pid in (os.getpid(), decoder.pid):
+                        seen.setdefault(pid, []).append(_resident(pid))
+    assert len(seen) == 2
+    for sizes in seen.values():
+        assert max(sizes) < sizes[0] * 1.05 + 2**20, sizes
