@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from seqimg.config import ReadingConfig
 from seqimg.data.boxes import Boxes
 from seqimg.data.generator import Split
+from seqimg.errors import UsageError
 from seqimg.sequences import open_configured
 from seqimg.sequences.base import Sequence, SequenceError, TimedFrame
 
@@ -55,9 +56,17 @@ class Item:
         """Open the sequence.
 
         Raises:
+            UsageError: It is live.
             SequenceError: It cannot be read, or its frames are of another size than the data set says.
         """
         sequence = self.opener(reading) if self.opener else open_configured(self.path, reading)
+        if sequence.info.live:
+            sequence.close()
+            raise UsageError(
+                f"{self.path} is live",
+                why="a data set needs an end, and frames that can be read again",
+                hint=f"seqimg data convert {self.path} recorded.mp4",
+            )
         found = (sequence.info.height, sequence.info.width)
         stated = self.size or found
         if stated != found:

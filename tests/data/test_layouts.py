@@ -5,6 +5,7 @@ import json
 import zipfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from seqimg.config import ReadingConfig, TaskConfig
-from seqimg.data import window_datasets
+from seqimg.data import FrameStore, Item, window_datasets
 from seqimg.data.layouts import LAYOUTS, Index, read
 from seqimg.data.layouts.lists import parse_line
 from seqimg.errors import SeqimgError, UsageError
@@ -480,3 +481,24 @@ def test_data_sets_with_other_classes_get_labels_in_common(tmp_path: Path) -> No
         assert data.classes == ("jump", "run", "walk")
         found = [(Path(c.source.path).parent.name, c.label) for c in (data.test[i] for i in range(4))]
     assert found == [("run", 1), ("walk", 2), ("jump", 0), ("walk", 2)]
+
+
+def test_a_live_source_is_no_data_set() -> None:
+    from seqimg.sequences.base import Sequence, SequenceInfo
+
+    class Camera(Sequence):
+        def _read(self) -> Any:
+            raise AssertionError("never read")
+
+    info = SequenceInfo(
+        path="cam",
+        format="camera",
+        height=2,
+        width=2,
+        channels=1,
+        dtype="uint8",
+        value_range=(0, 255),
+        live=True,
+    )
+    with pytest.raises(UsageError, match="is live"):
+        FrameStore.read(Item("cam", opener=lambda reading: Camera(info)), 0)
