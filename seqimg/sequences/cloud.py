@@ -102,6 +102,12 @@ def _fetched(address: str, shown: str, folder: Path) -> tuple[Path, int]:
     fsspec = needed("fsspec", "cloud", f"{address.partition(':')[0]} addresses")
     try:
         system, path = fsspec.core.url_to_fs(address)
+        if system.isdir(path):
+            return _fetched_folder(system, path, shown, folder)
+        name = PurePosixPath(path).name or "sequence"
+        return folder / name, _copied(system, path, shown, folder / name, MAX_FETCH)
+    except SequenceError:
+        raise
     except ImportError as error:
         scheme = address.partition(":")[0].lower()
         package = _PACKAGES.get(scheme)
@@ -110,19 +116,13 @@ def _fetched(address: str, shown: str, folder: Path) -> tuple[Path, int]:
             why=f"fsspec has no package for {scheme} addresses here",
             hint=f"pip install {package}" if package else None,
         ) from error
-    try:
-        if system.isdir(path):
-            return _fetched_folder(system, path, shown, folder)
-        name = PurePosixPath(path).name or "sequence"
-        return folder / name, _copied(system, path, shown, folder / name, MAX_FETCH)
-    except SequenceError:
-        raise
     except FileNotFoundError as error:
         raise SequenceError(f"{shown} does not exist", hint="check the address") from error
-    # Every service has exceptions of its own.
-    except Exception as error:
-        why = masked(f"{type(error).__name__}: {error}".splitlines()[0])
-        raise SequenceError(f"cannot read {shown}", why=why) from error
+    # Every service has exceptions of its own, and their texts may hold the address with all that is in it.
+    except Exception as error:  # noqa: BLE001
+        known = isinstance(error, OSError) and error.strerror
+        why = str(known or type(error).__name__).splitlines()[0]
+        raise SequenceError(f"cannot read {shown}", why=why) from None
 
 
 def _fetched_folder(system: Any, path: str, shown: str, folder: Path) -> tuple[Path, int]:

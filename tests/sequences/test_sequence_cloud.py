@@ -98,6 +98,12 @@ def test_what_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "800 bytes are over the limit (799)" in (_fails("memory://a.mp4").why or "")
 
 
+def test_services_that_do_not_answer_are_one_line() -> None:
+    error = _fails("ftp://me:secret@127.0.0.1:1/a.mp4")
+    assert (error.message, error.why) == ("cannot read ftp://***@127.0.0.1:1/a.mp4", "Connection refused")
+    assert error.__cause__ is None or "secret" not in str(error.__cause__)
+
+
 def test_missing_packages_say_what_to_install() -> None:
     error = _fails("sftp://user:secret@nowhere/a.mp4")
     assert isinstance(error, UnavailableError)

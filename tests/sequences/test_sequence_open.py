@@ -63,7 +63,7 @@ def test_neither_file_nor_folder(tmp_path: Path) -> None:
 
 
 def test_addresses_are_refused() -> None:
-    error = _fails("ftp://me:secret@example.org/a.mp4")
+    error = _fails("gopher://me:secret@example.org/a.mp4")
     assert isinstance(error, UsageError)
     assert "secret" not in str(error)
 
