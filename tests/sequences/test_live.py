@@ -116,7 +116,8 @@ def test_secrets_are_never_shown(clip: bytes) -> None:
     for wrong in (
         "http://me:hush@127.0.0.1:1/a.mp4",
         "rtsp://me:hush@127.0.0.1:1/1?key=hush",
-        "ftp://me:hush@a/b",
+        "gopher://me:hush@a/b",
+        "ftp://me:hush@127.0.0.1:1/b",
     ):
         for isolate in (False, True):
             with pytest.raises(SeqimgError) as caught:
