@@ -14,9 +14,9 @@ from seqimg.sequences import open_configured
 from seqimg.sequences.base import ASSUMED_FPS, Sequence
 from seqimg.sequences.convert import ChangedFrames, Conversion, Converted, convert_sequence
 from seqimg.sequences.geometry import Crop, Size
-from seqimg.sequences.masking import masked
-from seqimg.sequences.piping import RawPipe
+from seqimg.sequences.live.masking import masked
 from seqimg.sequences.publishing import SavedSequence
+from seqimg.sequences.raw.piping import RawPipe
 from seqimg.sequences.selection import Moment, Span
 
 __all__ = ["convert"]

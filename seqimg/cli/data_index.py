@@ -8,7 +8,7 @@ from seqimg.cli.output import Table, command, on_one_line, output
 from seqimg.errors import SeqimgError
 from seqimg.plugins.manager import plugin_host
 from seqimg.sequences.finding import format_of
-from seqimg.sequences.index import VideoIndex, index_video
+from seqimg.sequences.video.index import VideoIndex, index_video
 
 __all__ = ["index"]
 
@@ -49,7 +49,7 @@ def _is_video(path: str) -> bool:
     return spec.reader == _VIDEO_READER and spec.name != "gif"
 
 
-_VIDEO_READER = "seqimg.sequences.video:VideoSequence"
+_VIDEO_READER = "seqimg.sequences.video.reader:VideoSequence"
 _COLUMNS = ("video", "frames", "keyframes", "seconds", "from")
 
 

@@ -10,7 +10,7 @@ from seqimg.config import ReadingConfig
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.publish import check_writable, publish_file
 from seqimg.sequences.base import Sequence, SequenceInfo
-from seqimg.sequences.masking import masked
+from seqimg.sequences.live.masking import masked
 from seqimg.sequences.sheet import clock, contact_sheet
 from seqimg.sequences.survey import Survey, open_leniently, survey, understood
 

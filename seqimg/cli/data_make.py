@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from seqimg.data.making import Made, MakeRequest
+    from seqimg.data.generators.making import Made, MakeRequest
 
 __all__ = ["make"]
 
@@ -72,7 +72,7 @@ def make(
     pan: exact optical flow. The same seed makes the same data; splits share no photograph and no digit.
     """
     from seqimg.cli.output import output
-    from seqimg.data.making import MakeRequest, make_dataset
+    from seqimg.data.generators.making import MakeRequest, make_dataset
     from seqimg.kernels.allocator import keep_freed_memory
 
     keep_freed_memory()

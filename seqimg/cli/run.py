@@ -21,11 +21,11 @@ from seqimg.plugins import TaskSpec
 from seqimg.publish import check_writable, publish_file, write_json
 from seqimg.sequences import open_configured, save_sequence
 from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceInfo
-from seqimg.sequences.masking import is_address, masked
-from seqimg.sequences.patterns import is_pattern, plain_name
-from seqimg.sequences.piping import RawPipe
+from seqimg.sequences.live.masking import is_address, masked
+from seqimg.sequences.pictures.patterns import is_pattern, plain_name
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.publishing import SavedSequence
+from seqimg.sequences.raw.piping import RawPipe
 from seqimg.streaming import Stream
 
 __all__ = ["run"]

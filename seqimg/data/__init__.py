@@ -3,7 +3,7 @@
 from seqimg.data.boxes import Boxes
 from seqimg.data.clips import Batch, Clip, ClipSource, collate
 from seqimg.data.datasets import ClipDataset, Datasets, window_datasets
-from seqimg.data.generated import GeneratedDataset
+from seqimg.data.generators.dataset import GeneratedDataset
 from seqimg.data.items import Item
 from seqimg.data.lazy import LazyFrames
 from seqimg.data.picking import Picks

@@ -8,10 +8,10 @@ from typing import Protocol, Self
 
 from seqimg.config import TaskConfig
 from seqimg.data.clips import Clip
-from seqimg.data.generated import GENERATED, GENERATED_SIDE, GeneratedDataset
-from seqimg.data.generator import Generator, Split
+from seqimg.data.generators.dataset import GENERATED, GENERATED_SIDE, GeneratedDataset
+from seqimg.data.generators.generator import Generator, Split
+from seqimg.data.generators.requests import generator_of
 from seqimg.data.picking import Picks, Sampling
-from seqimg.data.requests import generator_of
 from seqimg.data.sources import Sources, open_sources
 from seqimg.data.splits import split_sequences
 from seqimg.data.store import FrameSource

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from seqimg.config import ReadingConfig
 from seqimg.data.boxes import Boxes
-from seqimg.data.generator import Split
+from seqimg.data.generators.generator import Split
 from seqimg.errors import UsageError
 from seqimg.sequences import open_configured
 from seqimg.sequences.base import Sequence, SequenceError, TimedFrame

@@ -17,7 +17,7 @@ from seqimg.data.pool import FramePool
 from seqimg.data.store import FrameSource, FrameStore, frame_bytes
 from seqimg.errors import SeqimgError
 from seqimg.sequences.base import SequenceError
-from seqimg.sequences.numbering import natural_key
+from seqimg.sequences.pictures.numbering import natural_key
 
 __all__ = ["Sources", "open_sources"]
 

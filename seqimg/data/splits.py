@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
-from seqimg.data.generator import Split
+from seqimg.data.generators.generator import Split
 from seqimg.data.items import Item
 from seqimg.errors import SeqimgError
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from seqimg.data.clips import Clip, ClipSource
-from seqimg.data.generator import Split
+from seqimg.data.generators.generator import Split
 from seqimg.data.picking import Picks, crop_corners, pick, resampled, starts
 from seqimg.data.pixels import fill_missing
 from seqimg.data.store import Box, FrameSource

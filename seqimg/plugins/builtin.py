@@ -134,28 +134,28 @@ def seqimg_datasets() -> Iterable[DatasetSpec]:
         DatasetSpec(
             name="pans",
             summary="Camera pans, zooms and rotations across photographs.",
-            dataset="seqimg.data.synthetic:pans",
+            dataset="seqimg.data.generators:pans",
         ),
         DatasetSpec(
             name="pan",
             summary="The same camera moves with exact optical flow.",
-            dataset="seqimg.data.synthetic:pan",
+            dataset="seqimg.data.generators:pan",
         ),
         DatasetSpec(
             name="motion",
             summary="Eight classes of motion over photographs that only the order of frames tells apart.",
-            dataset="seqimg.data.synthetic:motion",
+            dataset="seqimg.data.generators:motion",
         ),
         DatasetSpec(
             name="tracks",
             summary="Moving objects with boxes, among clutter, behind bars, through noise.",
-            dataset="seqimg.data.synthetic:tracks",
+            dataset="seqimg.data.generators:tracks",
         ),
         DatasetSpec(
             name="moving-digits",
             summary="Digits that bounce about a black canvas.",
-            dataset="seqimg.data.synthetic:moving_digits",
-            batch="seqimg.data.synthetic:moving_digits_batch",
+            dataset="seqimg.data.generators:moving_digits",
+            batch="seqimg.data.generators:moving_digits_batch",
         ),
     ]
 

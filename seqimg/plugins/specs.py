@@ -145,9 +145,9 @@ class DatasetSpec(Spec):
     """A generated data set.
 
     Attributes:
-        dataset: `"module:attribute"` of a [Generator][seqimg.data.generator.Generator] function.
+        dataset: `"module:attribute"` of a [Generator][seqimg.data.generators.generator.Generator] function.
         batch: Optional `"module:attribute"` of a function that makes many sequences at once, a
-            [BatchGenerator][seqimg.data.generator.BatchGenerator] with the same options.
+            [BatchGenerator][seqimg.data.generators.generator.BatchGenerator] with the same options.
     """
 
     dataset: str

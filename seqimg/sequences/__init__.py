@@ -8,7 +8,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seqimg.sequences.audio import AudioSource
     from seqimg.sequences.base import (
         ASSUMED_FPS,
         Damage,
@@ -20,11 +19,12 @@ if TYPE_CHECKING:
     )
     from seqimg.sequences.convert import Conversion, Converted, convert_sequence
     from seqimg.sequences.geometry import Crop, Size
-    from seqimg.sequences.index import VideoIndex, index_video
     from seqimg.sequences.open import open_configured, open_sequence
     from seqimg.sequences.publishing import SavedSequence
     from seqimg.sequences.save import open_writer, save_sequence
     from seqimg.sequences.selection import Moment, Span
+    from seqimg.sequences.video.audio import AudioSource
+    from seqimg.sequences.video.index import VideoIndex, index_video
 
 __all__ = [
     "ASSUMED_FPS",
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AudioSource": "seqimg.sequences.audio",
+    "AudioSource": "seqimg.sequences.video.audio",
     "Conversion": "seqimg.sequences.convert",
     "Converted": "seqimg.sequences.convert",
     "convert_sequence": "seqimg.sequences.convert",
@@ -60,8 +60,8 @@ _HOMES = {
     "Size": "seqimg.sequences.geometry",
     "Moment": "seqimg.sequences.selection",
     "Span": "seqimg.sequences.selection",
-    "VideoIndex": "seqimg.sequences.index",
-    "index_video": "seqimg.sequences.index",
+    "VideoIndex": "seqimg.sequences.video.index",
+    "index_video": "seqimg.sequences.video.index",
     "open_configured": "seqimg.sequences.open",
     "open_sequence": "seqimg.sequences.open",
     "SavedSequence": "seqimg.sequences.publishing",

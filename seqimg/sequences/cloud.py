@@ -13,9 +13,9 @@ from seqimg.errors import SeqimgError, UnavailableError, UsageError
 from seqimg.sequences.base import IMAGE_SUFFIXES, Sequence, SequenceError
 from seqimg.sequences.extras import needed
 from seqimg.sequences.info import TimedFrame
-from seqimg.sequences.isolation import can_isolate
+from seqimg.sequences.isolated.reader import can_isolate
 from seqimg.sequences.limits import MAX_FETCH, MAX_FRAMES, check_limit
-from seqimg.sequences.masking import masked
+from seqimg.sequences.live.masking import masked
 from seqimg.sequences.open import open_sequence
 
 __all__ = ["FetchedSequence"]
@@ -29,7 +29,7 @@ class FetchedSequence(Sequence):
 
     At most 16 GiB are fetched, and no more than the disk has room for. The copy is removed when the
     sequence is closed, forgotten, or the program ends. What comes from elsewhere is always decoded in a
-    process of its own ([seqimg.sequences.isolation][]).
+    process of its own ([seqimg.sequences.isolated.reader][]).
 
     Args:
         address: The address; names and passwords in it are never shown. Those that lead through another

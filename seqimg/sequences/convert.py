@@ -8,7 +8,6 @@ from itertools import chain
 from pathlib import Path
 
 from seqimg.errors import UsageError
-from seqimg.sequences.audio import AudioSource
 from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceInfo, TimedFrame
 from seqimg.sequences.geometry import Crop, Size
 from seqimg.sequences.limits import MAX_FPS
@@ -17,6 +16,7 @@ from seqimg.sequences.publishing import PublishingWriter, SavedSequence
 from seqimg.sequences.resize import Resizer
 from seqimg.sequences.save import open_writer
 from seqimg.sequences.selection import Resampled, Span, resample
+from seqimg.sequences.video.audio import AudioSource
 
 __all__ = ["ChangedFrames", "Conversion", "Converted", "convert_sequence"]
 

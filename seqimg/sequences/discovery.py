@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
 from seqimg.sequences.formats import suffixes
-from seqimg.sequences.numbering import natural_key, number
+from seqimg.sequences.pictures.numbering import natural_key, number
 from seqimg.sequences.sniff import sniff, sniff_folder
 
 __all__ = ["find_sequences"]
@@ -71,7 +71,7 @@ def _films(pictures: list[Path]) -> set[Path]:
 
 
 def _is_film(path: Path) -> bool:
-    from seqimg.sequences.images import describe
+    from seqimg.sequences.pictures.images import describe
 
     try:
         found = sniff(path)

@@ -12,7 +12,7 @@ from seqimg.plugins.manager import plugin_host
 from seqimg.sequences.base import Fit, Gaps, OnError, Sequence
 from seqimg.sequences.finding import format_of
 from seqimg.sequences.formats import by_scheme, unlike_files
-from seqimg.sequences.masking import masked
+from seqimg.sequences.live.masking import masked
 
 __all__ = ["open_configured", "open_sequence"]
 
@@ -48,7 +48,7 @@ def open_sequence(
             `"resize"`, `"crop"` or `"pad"` about the middle.
         raw: For raw pixels, what they are: `"640x480@30:rgb24"`.
         isolate: Whether to decode in a process of its own, so that a file that crashes the decoder
-            costs no more than this sequence ([seqimg.sequences.isolation][]).
+            costs no more than this sequence ([seqimg.sequences.isolated.reader][]).
 
     Returns:
         The sequence; `info.sentence()` says what was understood.
@@ -109,7 +109,7 @@ def open_configured(source: str | os.PathLike[str], reading: ReadingConfig) -> S
 
 
 def _isolated(name: str, place: str | Path, options: dict[str, Any]) -> Sequence:
-    from seqimg.sequences.isolation import IsolatedSequence, Request, can_isolate
+    from seqimg.sequences.isolated.reader import IsolatedSequence, Request, can_isolate
 
     if not can_isolate():
         raise UnavailableError("sequences cannot be isolated here", why="that needs a POSIX system")

@@ -14,10 +14,10 @@ from seqimg.plugins.manager import plugin_host
 from seqimg.plugins.specs import FormatSpec
 from seqimg.publish import publish_file, publish_folder
 from seqimg.sequences.base import DTYPES, SequenceError, SequenceInfo, SequenceWriter
-from seqimg.sequences.frames_write import check_replaceable
 from seqimg.sequences.limits import check_fill_value, check_size, value_range_of
-from seqimg.sequences.pace import Pace
+from seqimg.sequences.pictures.writer import check_replaceable
 from seqimg.sequences.pixeltypes import Pixels
+from seqimg.sequences.video.pace import Pace
 
 __all__ = ["PublishingWriter", "SavedSequence"]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from seqimg.errors import UsageError, did_you_mean
 from seqimg.plugins.specs import FormatSpec
-from seqimg.sequences.audio import AudioSource
 from seqimg.sequences.base import Sequence
 from seqimg.sequences.formats import by_suffix, for_folder, suffixes
-from seqimg.sequences.frames_write import PICTURE_SUFFIXES
 from seqimg.sequences.limits import MAX_FPS, check_value_range
-from seqimg.sequences.patterns import number_format
+from seqimg.sequences.pictures.patterns import number_format
+from seqimg.sequences.pictures.writer import PICTURE_SUFFIXES
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.publishing import PublishingWriter, SavedSequence
+from seqimg.sequences.video.audio import AudioSource
 
 __all__ = ["open_writer", "save_sequence"]
 

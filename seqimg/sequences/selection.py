@@ -126,7 +126,7 @@ def place_of(sequence: Sequence, seconds: float) -> int:
     place = Path(info.path)
     if info.format != "video" or not place.is_file():
         return 0
-    from seqimg.sequences.index import index_video
+    from seqimg.sequences.video.index import index_video
 
     index = index_video(place)
     if index.frame_count is None:

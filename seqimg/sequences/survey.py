@@ -9,12 +9,12 @@ from typing import Any, Literal
 from seqimg.config import ReadingConfig
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.plugins.manager import plugin_host
-from seqimg.sequences.audio import AudioTrack, audio_tracks
 from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceError, SequenceInfo
 from seqimg.sequences.finding import format_of
 from seqimg.sequences.formats import by_scheme
-from seqimg.sequences.index import VideoIndex, index_video
 from seqimg.sequences.open import open_configured
+from seqimg.sequences.video.audio import AudioTrack, audio_tracks
+from seqimg.sequences.video.index import VideoIndex, index_video
 
 __all__ = ["Keyframes", "Survey", "open_leniently", "survey", "understood"]
 

@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seqimg.data.digits import glyph
-from seqimg.data.synthetic import moving_digits_batch
+from seqimg.data.generators import moving_digits_batch
+from seqimg.data.generators.digits import glyph
 from seqimg.kernels.allocator import keep_freed_memory
 
 LIMIT = 20.0

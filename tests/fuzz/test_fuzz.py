@@ -14,7 +14,7 @@ import pytest
 
 from seqimg.sequences import open_sequence
 from seqimg.sequences.base import OnError
-from seqimg.sequences.decoder import end_decoders
+from seqimg.sequences.isolated.decoder import end_decoders
 from tests.fuzz.corpus import CORPUS, CRAFTED, CRAFTED_PICTURES, damaged, part_to_hurt
 from tests.fuzz.reading import SECONDS, read
 

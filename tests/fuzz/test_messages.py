@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqimg.sequences import Damage, SequenceInfo
-from seqimg.sequences.message_info import info_words
-from seqimg.sequences.messages import (
+from seqimg.sequences.isolated.message_info import info_words
+from seqimg.sequences.isolated.messages import (
     Announced,
     Ended,
     Failed,

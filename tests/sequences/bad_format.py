@@ -13,7 +13,7 @@ import numpy as np
 from seqimg.errors import SeqimgError
 from seqimg.plugins import FormatSpec, hookimpl
 from seqimg.sequences.base import Damage, OnError, Sequence, SequenceError, SequenceInfo, TimedFrame
-from seqimg.sequences.pulse import pulse
+from seqimg.sequences.isolated.pulse import pulse
 
 SEQIMG_API = 1
 COUNT = 12

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqimg.plugins.manager import reset_plugin_host
-from seqimg.sequences.decoder import end_decoders
+from seqimg.sequences.isolated.decoder import end_decoders
 from tests.sequences import bad_format
 
 ROOT = Path(bad_format.__file__).parents[2]

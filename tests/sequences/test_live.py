@@ -14,9 +14,9 @@ import pytest
 
 from seqimg.errors import SeqimgError, UnavailableError, UsageError
 from seqimg.sequences import SequenceError, live, open_sequence, save_sequence
-from seqimg.sequences.camera import CameraDevice, open_camera
-from seqimg.sequences.live import StreamedVideo
-from seqimg.sequences.masking import masked
+from seqimg.sequences.live.camera import CameraDevice, open_camera
+from seqimg.sequences.live.masking import masked
+from seqimg.sequences.live.reader import StreamedVideo
 from tests.sequences.numbered import encode, number_of, numbered
 
 COUNT = 60
@@ -33,8 +33,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "OPEN_SECONDS", 1.5)
-    monkeypatch.setattr("seqimg.sequences.address.OPEN_SECONDS", 1.5)
-    monkeypatch.setattr("seqimg.sequences.address.READ_SECONDS", 1.5)
+    monkeypatch.setattr("seqimg.sequences.live.address.OPEN_SECONDS", 1.5)
+    monkeypatch.setattr("seqimg.sequences.live.address.READ_SECONDS", 1.5)
 
 
 @contextmanager

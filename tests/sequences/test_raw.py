@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from seqimg.errors import UsageError
 from seqimg.sequences import Damage, SequenceError, open_sequence, save_sequence
-from seqimg.sequences.piping import RawPipe
-from seqimg.sequences.raw_layout import PIXELS, RawLayout
+from seqimg.sequences.raw.layout import PIXELS, RawLayout
+from seqimg.sequences.raw.piping import RawPipe
 
 
 def _stack(count: int = 5, height: int = 6, width: int = 8, channels: int = 3, dtype: Any = np.uint8) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqimg.sequences.apng import png_chunk
+from seqimg.sequences.animations.apng import png_chunk
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _HUGE = 60_000
@@ -21,7 +21,7 @@ _HUGE = 60_000
 _READ = """
     import faulthandler, resource, sys
     faulthandler.dump_traceback_later(30, exit=True)
-    import seqimg.sequences.deep_png, seqimg.sequences.tiff_stack, seqimg.sequences.video
+    import seqimg.sequences.pictures.deep_png, seqimg.sequences.tiff.reader, seqimg.sequences.video.reader
     from seqimg.errors import SeqimgError
     from seqimg.sequences import open_sequence
 
@@ -187,11 +187,11 @@ def test_many_files_are_refused_by_number(tmp_path: Path, monkeypatch: pytest.Mo
 
     for number in range(6):
         (tmp_path / f"{number}.png").write_bytes(b"")
-    monkeypatch.setattr("seqimg.sequences.listing.MAX_FILES", 5)
+    monkeypatch.setattr("seqimg.sequences.pictures.listing.MAX_FILES", 5)
     with pytest.raises(SequenceError, match=r"6 files in a folder are over the limit \(5\)"):
         open_sequence(tmp_path)
-    monkeypatch.setattr("seqimg.sequences.listing.MAX_FILES", 50)
-    monkeypatch.setattr("seqimg.sequences.listing.MAX_FRAMES", 5)
+    monkeypatch.setattr("seqimg.sequences.pictures.listing.MAX_FILES", 50)
+    monkeypatch.setattr("seqimg.sequences.pictures.listing.MAX_FRAMES", 5)
     for source in (tmp_path, tmp_path / "*.png", tmp_path / "%d.png"):
         with pytest.raises(SequenceError, match=r"6 pictures are over the limit \(5\)"):
             open_sequence(source)

@@ -267,7 +267,7 @@ def _head(path: Path) -> bytes:
 
 
 def test_big_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqimg.sequences.tiff_write._CLASSIC_BYTES", 1000)
+    monkeypatch.setattr("seqimg.sequences.tiff.writer._CLASSIC_BYTES", 1000)
     for channels in (1, 3, 4, 40):
         stack = _stack(5, 6, 7, channels)
         save_sequence(stack, tmp_path / "a.tif", overwrite=True)
@@ -310,7 +310,7 @@ import faulthandler, resource
 faulthandler.dump_traceback_later(20, exit=True)
 from seqimg.errors import SeqimgError
 from seqimg.sequences import open_sequence
-import seqimg.sequences.tiff_stack
+import seqimg.sequences.tiff.reader
 used = int(open("/proc/self/statm").read().split()[0]) * 4096
 resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000,) * 2)
 for name in ("deflate", "tags"):

@@ -183,7 +183,7 @@ def test_colours_survive(tmp_path: Path, suffix: str) -> None:
 
 def test_missing_rate_is_said_and_assumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # FFmpeg finds a rate for whatever it reads; PyAV 19 says "none" by a falsy rational, PyAV 18 by None.
-    monkeypatch.setattr("seqimg.sequences.video_info.frame_rate", lambda container, stream: None)
+    monkeypatch.setattr("seqimg.sequences.video.info.frame_rate", lambda container, stream: None)
     save_sequence(numbered(3), tmp_path / "a.mp4", fps=10)
     with open_sequence(tmp_path / "a.mp4") as sequence:
         assert sequence.info.fps is None

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seqimg.sequences import SequenceError, index_cache, index_video, open_sequence
-from seqimg.sequences.index_cache import index_folder
+from seqimg.sequences.video.index_cache import index_folder
 from tests.sequences.numbered import encode, number_of
 
 
@@ -148,7 +148,7 @@ def test_no_video(tmp_path: Path) -> None:
 
 
 def test_a_few_frames_of_a_large_file_need_no_index(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqimg.sequences.video._BYTES_A_FRAME", 10)
+    monkeypatch.setattr("seqimg.sequences.video.reader._BYTES_A_FRAME", 10)
     with open_sequence(clip) as sequence:
         assert [number_of(frame.pixels) for frame in sequence.frames([5, 2])] == [5, 2]
     assert _entries() == []

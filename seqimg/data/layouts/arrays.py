@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqimg.config import ReadingConfig
-from seqimg.data.generator import Split
+from seqimg.data.generators.generator import Split
 from seqimg.data.items import Item
 from seqimg.data.layouts.base import Found, Layout
 from seqimg.data.layouts.stacks import Stack, StackSequence, member_names, stack_info, value_range

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seqimg.config import ReadingConfig
-from seqimg.data.generator import Split
+from seqimg.data.generators.generator import Split
 from seqimg.data.items import Item
 from seqimg.errors import SeqimgError
 from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
 from seqimg.sequences.formats import suffixes
-from seqimg.sequences.numbering import natural_key, number
+from seqimg.sequences.pictures.numbering import natural_key, number
 
 __all__ = [
     "GLANCE",

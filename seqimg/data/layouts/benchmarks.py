@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from seqimg.data.generator import Split
+from seqimg.data.generators.generator import Split
 from seqimg.data.items import Item
 from seqimg.data.layouts.base import Found, Layout, labelled, look, named_item, part_of, read_text, within
 from seqimg.data.layouts.lists import find_base, numbered_classes

@@ -24,7 +24,7 @@ from seqimg.data.items import Item
 from seqimg.data.layouts.base import Found, Layout, part_of, picture_places, within
 from seqimg.data.layouts.lists import find_base
 from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
-from seqimg.sequences.numbering import natural_key
+from seqimg.sequences.pictures.numbering import natural_key
 
 __all__ = ["COCO_VID"]
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from seqimg.data.generator import Split
+from seqimg.data.generators.generator import Split
 from seqimg.data.items import Item
 from seqimg.data.layouts.base import GLANCE, Found, Layout, is_clip, labelled, look, named_item, part_of
 from seqimg.errors import SeqimgError

@@ -35,7 +35,7 @@ from seqimg.data.layouts.base import (
 )
 from seqimg.errors import UsageError
 from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
-from seqimg.sequences.numbering import natural_key
+from seqimg.sequences.pictures.numbering import natural_key
 
 __all__ = ["LIST", "Line", "find_base", "parse_line"]
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from seqimg.config import ReadingConfig
 from seqimg.data.pool import FramePool, Stretch
 from seqimg.errors import UsageError
+from seqimg.sequences.arrays.npy import BAD_FILE
 from seqimg.sequences.base import ASSUMED_FPS, DTYPES, Sequence, SequenceError, SequenceInfo, TimedFrame
 from seqimg.sequences.limits import check_size, check_value_range, value_range_of
-from seqimg.sequences.npy import BAD_FILE
 
 __all__ = ["Stack", "StackSequence", "member_names", "stack_info", "value_range"]
 

@@ -1,0 +1,81 @@
+"""Data sets that generators make on the fly."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqimg.data.boxes import Boxes
+from seqimg.data.clips import Clip, ClipSource
+from seqimg.data.generators.generator import Generator, Split
+from seqimg.data.generators.requests import make_sample
+from seqimg.data.generators.samples import Sample
+
+__all__ = ["GENERATED", "GENERATED_SIDE", "GeneratedDataset"]
+
+GENERATED = "demo:"
+"""What the names of generators begin with where sequences are named."""
+
+GENERATED_SIDE = 64
+"""Height and width of generated clips, in pixels, unless `crop` says otherwise."""
+
+_GENERATED_CLIPS = {"train": 4096, "val": 48, "test": 96}
+
+
+class GeneratedDataset:
+    """Clips made on the fly by one or more generators, each making an equal share.
+
+    Training never sees a sequence twice: a number beyond the length makes a new one.
+
+    Args:
+        generators: Generators by name.
+        split: Photographs, glyphs and other sources of the three splits are disjoint.
+        length: Frames a clip.
+        side: Height and width in pixels.
+        seed: Seed of everything drawn.
+    """
+
+    def __init__(
+        self, generators: dict[str, Generator], split: Split, *, length: int, side: int, seed: int
+    ) -> None:
+        self.names, self.generators = list(generators), list(generators.values())
+        self.split, self.length, self.side, self.seed = split, length, side, seed
+        firsts = [self.owners.index(which) for which in range(len(generators))]
+        self.channels = max(self._sample(first).frames.shape[3] for first in firsts)
+
+    @property
+    def owners(self) -> list[int]:
+        """For each clip, the index of its generator."""
+        return [self._owner(item) for item in range(len(self))]
+
+    def __len__(self) -> int:
+        return _GENERATED_CLIPS[self.split]
+
+    def __getitem__(self, index: int) -> Clip:
+        sample = self._sample(index)
+        frames = _tensor(sample).expand(-1, self.channels, -1, -1)  # grey beside colour becomes grey colour
+        tracks, boxes = sample.tracks, None
+        if tracks is not None:
+            seen = tracks.visible
+            boxes = Boxes.of(
+                *(part[seen] for part in (tracks.box, tracks.frame, tracks.track, tracks.category))
+            )
+        label = None if sample.label is None else sample.classes.index(sample.label)
+        source = ClipSource(GENERATED + self.names[self._owner(index)], index)
+        return Clip(frames, source, label=label, boxes=boxes)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, if all clips come from one generator and have them."""
+        return self._sample(0).classes if len(self.names) == 1 else ()
+
+    def _owner(self, index: int) -> int:
+        return index % len(self) * len(self.generators) // len(self)
+
+    def _sample(self, index: int) -> Sample:
+        size = (self.side, self.side)
+        generator = self.generators[self._owner(index)]
+        return make_sample(generator, index, length=self.length, size=size, seed=self.seed, split=self.split)
+
+
+def _tensor(sample: Sample) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(sample.frames.transpose(0, 3, 1, 2))).float() / 255

@@ -1,0 +1,1 @@
+"""Stacks of numbers: NumPy, HDF5 and Zarr."""

@@ -1,0 +1,1 @@
+"""Cameras and addresses: frames that come as they happen."""

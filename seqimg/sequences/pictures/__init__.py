@@ -1,0 +1,1 @@
+"""Pictures, one file a frame: folders, patterns and lists of them."""

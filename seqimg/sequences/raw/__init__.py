@@ -1,0 +1,1 @@
+"""Raw pixels, in files and pipes."""

@@ -1,0 +1,1 @@
+"""TIFF: single pictures of any depth, and stacks of pages."""

@@ -1,0 +1,127 @@
+"""Which packets of a video stream have come out as frames, and which have not."""
+
+import av
+import av.container
+import av.video.frame
+import av.video.stream
+
+from seqimg.sequences.video.packets import is_hidden, is_whole, trusts_packets
+
+__all__ = ["Ledger"]
+
+_MAX_WAITING = 4096
+
+
+class Ledger:
+    """Packets that went into the decoder, by time stamp, until they come out as frames.
+
+    Frames come out in the order of their time stamps, so packets that are older than the frame just
+    out never will. Where each packet is a picture they are frames lost; elsewhere they are if they
+    were inside when decoding failed.
+
+    Args:
+        container: The file.
+        stream: Its video stream.
+    """
+
+    def __init__(self, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> None:
+        self._codec = stream.codec_context.name
+        self._whole = is_whole(container, stream)
+        # Some decoders do not say what is a keyframe.
+        self._keys: set[int] | None = set() if trusts_packets(stream) else None
+        # Files that state no order of showing have time stamps in decoding order, which proves nothing.
+        self._ordered = not stream.codec_context.has_b_frames
+        self._waiting: dict[int, int] = {}  # and how many packets were stored before
+        self._stored = 0
+        self._corrupt: set[int] = set()
+        self._suspect: set[int] = set()  # inside when decoding failed
+        self._doubtful: set[int] = set()  # the failure may be behind a keyframe of these
+        self._lost = 0
+        self._begun = self._astray = False
+
+    def expect(self, packet: av.Packet) -> None:
+        """Take in a packet, before it is decoded."""
+        if packet.pts is None or not packet.size or packet.is_discard or is_hidden(packet, self._codec):
+            return
+        self._ordered |= packet.pts != packet.dts
+        if len(self._waiting) >= _MAX_WAITING:
+            self._lost += len(self._waiting)
+            self._waiting.clear()
+            for times in (self._corrupt, self._suspect, self._doubtful):
+                times.clear()
+        self._waiting[packet.pts] = self._stored
+        self._stored += 1
+        if self._keys is not None and packet.is_keyframe:
+            self._keys.add(packet.pts)
+        if packet.is_corrupt:
+            self._corrupt.add(packet.pts)
+
+    def fail(self, packet: av.Packet | None) -> None:
+        """Take note that decoding failed, for this packet or one before it that is still inside."""
+        self._begun = self._astray = True
+        self._suspect |= self._waiting.keys()
+        self._doubtful |= self._waiting.keys()
+        self._lost += packet is not None and packet.pts is None and packet.size > 0
+
+    def fault(self, frame: av.video.frame.VideoFrame) -> str | None:
+        """Say what is newly wrong at this frame, if anything."""
+        reason = None
+        if frame.is_corrupt or frame.pts in self._corrupt:
+            reason = "part of the frame is missing"
+            self._suspect |= self._waiting.keys()
+            self._lost += frame.pts is None
+        elif self._begun and not self._astray and self._passed(frame.pts):
+            reason = "the frame before is missing"
+        if reason is not None:
+            self._begun = self._astray = True
+        return reason
+
+    def is_sound(self, frame: av.video.frame.VideoFrame) -> bool:
+        """Tell whether a frame is whole and builds on none that is not; count it as lost otherwise."""
+        if frame.is_corrupt or frame.pts in self._corrupt:
+            return False
+        is_key = frame.key_frame if self._keys is None else frame.pts in self._keys
+        if is_key and frame.pts not in self._doubtful:
+            self._astray = False
+        if self._astray:
+            self._suspect.add(frame.pts)
+            self._lost += frame.pts is None
+        return not self._astray
+
+    def take(self, frame: av.video.frame.VideoFrame) -> int | None:
+        """Take a sound frame out; return until which time it waits, for one it may build on is shown later.
+
+        What is stored before a frame and shown after it has to come out sound first.
+        """
+        stored = self._waiting.pop(frame.pts, None) if frame.pts is not None else None
+        if stored is None:
+            return None
+        later = [time for time, before in self._waiting.items() if time > frame.pts and before < stored]
+        return max(later, default=None)
+
+    def lose(self, count: int) -> None:
+        """Count frames as lost that had been taken out: what they may build on is not sound."""
+        self._lost += count
+
+    @property
+    def astray(self) -> bool:
+        """Whether damage was seen and no keyframe since."""
+        return self._astray
+
+    def settle(self, pts: int | None = None) -> int:
+        """Return how many frames were lost before the one at `pts`, or before the end."""
+        lost = self._lost + (len(self._passed(pts)) if self._begun else 0)
+        self._waiting = {
+            time: stored for time, stored in self._waiting.items() if pts is not None and time > pts
+        }
+        for times in (self._corrupt, self._suspect, self._doubtful):
+            times &= self._waiting.keys()
+        if self._keys is not None:
+            self._keys &= self._waiting.keys()
+        self._lost, self._begun = 0, True
+        return lost
+
+    def _passed(self, pts: int | None) -> set[int]:
+        """Return the frames that should have come out before the one at `pts`, or before the end."""
+        older = {time for time in self._waiting if pts is None or time < pts}
+        return older if self._whole and self._ordered else older & self._suspect
