@@ -1,5 +1,6 @@
 """The `seqimg` command: global options, the root, and one place where every error ends."""
 
+import logging
 import os
 import signal
 import sys
@@ -62,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0
     """
     _limit_spinning()
+    # It remarks on a cache of fonts that it cannot keep, which concerns nobody here.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     chosen, args = take_global_options(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in chosen or os.environ.get("SEQIMG_DEBUG", "") not in ("", "0")
     configure(json="--json" in chosen, quiet="--quiet" in chosen, debug=debug)

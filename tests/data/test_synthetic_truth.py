@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from seqimg.data.generators import motion, moving_digits, moving_digits_batch, pan, pans, tracks
+from seqimg.data.generators.bouncing import Placement
 from seqimg.data.generators.digits import VARIANTS, drawings
 from seqimg.data.generators.generator import Split, draws
 from seqimg.data.generators.idx import read_idx
-from seqimg.data.generators.motion import MOTIONS
-from seqimg.data.generators.moving_digits import Placement
+from seqimg.data.generators.motions import MOTIONS
 from seqimg.data.generators.requests import batch_of, generator_of, make_sample, split_request
 from seqimg.errors import SeqimgError, UnavailableError, UsageError
 
@@ -301,8 +301,8 @@ def test_pieces_make_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     request = {"length": 40, "size": (40, 48), "seed": 4, "split": "val"}
     whole = moving_digits_batch(range(5), **request)  # type: ignore[arg-type]
     for chunk, hot in ((1, 1), (20_000, 4000), (300_000, 50_000)):
-        monkeypatch.setattr("seqimg.data.generators.moving_digits._CHUNK", chunk)
-        monkeypatch.setattr("seqimg.data.generators.moving_digits._HOT", hot)
+        monkeypatch.setattr("seqimg.data.generators.bouncing._CHUNK", chunk)
+        monkeypatch.setattr("seqimg.data.generators.bouncing._HOT", hot)
         np.testing.assert_array_equal(whole, moving_digits_batch(range(5), **request))  # type: ignore[arg-type]
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from seqimg.errors import SeqimgError, UnavailableError, UsageError
-from seqimg.sequences import SequenceError, live, open_sequence, save_sequence
+from seqimg.sequences import SequenceError, open_sequence, save_sequence
+from seqimg.sequences.live import reader as live
 from seqimg.sequences.live.camera import CameraDevice, open_camera
 from seqimg.sequences.live.masking import masked
 from seqimg.sequences.live.reader import StreamedVideo

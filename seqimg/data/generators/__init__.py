@@ -14,12 +14,12 @@ written down in each function's documentation, so what comes next can be known e
 something new comes into view.
 """
 
+from seqimg.data.generators.bouncing import moving_digits, moving_digits_batch
 from seqimg.data.generators.generator import Generator, Split
-from seqimg.data.generators.motion import motion
-from seqimg.data.generators.moving_digits import moving_digits, moving_digits_batch
-from seqimg.data.generators.pans import pan, pans
+from seqimg.data.generators.motions import motion
+from seqimg.data.generators.panning import pan, pans
 from seqimg.data.generators.samples import Flow, Sample, Tracks
-from seqimg.data.generators.tracks import tracks
+from seqimg.data.generators.tracking import tracks
 
 __all__ = [
     "Flow",
