@@ -57,8 +57,13 @@ def _train(spec: TaskSpec, config: type[TaskConfig]) -> Any:
         paths: Paths = None,
         data: Data = None,
         file: Annotated[
-            Path | None,
-            typer.Option("--config", metavar="FILE", help="TOML file with values for the fields below."),
+            list[Path] | None,
+            typer.Option(
+                "--config",
+                metavar="FILE",
+                help="TOML file with values for the fields below; of several the last is the strongest.",
+                show_default=False,
+            ),
         ] = None,
         folder: Annotated[
             Path | None,
@@ -74,7 +79,7 @@ def _train(spec: TaskSpec, config: type[TaskConfig]) -> Any:
         named = [*(data or []), *(paths or [])]
         if named:
             flags["data"] = tuple(named)
-        work(spec, resolve_config(config, spec.name, file=file, flags=flags), folder)
+        work(spec, resolve_config(config, spec.name, file=file or (), flags=flags), folder)
 
     return train
 

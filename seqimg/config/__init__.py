@@ -15,9 +15,11 @@ In a file given with `--config` the keys may also stand outside a table.
 
 from seqimg.config.classes import Config, Numbers, Range, ReadingConfig, TaskConfig, Words
 from seqimg.config.sources import Resolved, check_flags, resolve_config, to_toml
+from seqimg.config.template import FieldWords, describe_fields, to_template
 
 __all__ = [
     "Config",
+    "FieldWords",
     "Numbers",
     "Range",
     "ReadingConfig",
@@ -25,6 +27,8 @@ __all__ = [
     "TaskConfig",
     "Words",
     "check_flags",
+    "describe_fields",
     "resolve_config",
+    "to_template",
     "to_toml",
 ]

@@ -26,7 +26,7 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 class Config(BaseModel):
     """Base of all configuration: frozen, and unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class ReadingConfig(Config):

@@ -2,8 +2,7 @@
 
 import json
 import os
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -11,7 +10,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from seqimg.config.classes import Config
-from seqimg.errors import UsageError, did_you_mean
+from seqimg.config.written import read_toml
+from seqimg.errors import SeqimgError, UsageError, did_you_mean
 
 __all__ = ["Resolved", "check_flags", "resolve_config", "to_toml"]
 
@@ -35,7 +35,7 @@ def resolve_config(
     config_class: type[C],
     section: str,
     *,
-    file: Path | None = None,
+    file: Path | Sequence[Path] | None = None,
     flags: Mapping[str, object] | None = None,
 ) -> Resolved[C]:
     """Merge all sources of a task's configuration.
@@ -43,7 +43,7 @@ def resolve_config(
     Args:
         config_class: The class to fill.
         section: The task's name: table of the files, part of the environment variables.
-        file: The file given with `--config`.
+        file: The file given with `--config`, or several, the last the strongest.
         flags: Values given on the command line, by field name.
 
     Raises:
@@ -58,7 +58,8 @@ def resolve_config(
     """
     values: dict[str, object] = {}
     sources = dict.fromkeys(config_class.model_fields, "default")
-    for source, layer in _layers(config_class, section, file, flags or {}):
+    files = [file] if isinstance(file, Path) else [*(file or ())]
+    for source, layer in _layers(section, files, flags or {}):
         for key, value in layer.items():
             if key not in config_class.model_fields:
                 raise _unknown_key(key, source, config_class.model_fields)
@@ -107,14 +108,14 @@ def to_toml(section: str, resolved: Resolved[C]) -> str:
 
 
 def _layers(
-    config_class: type[Config], section: str, file: Path | None, flags: Mapping[str, object]
+    section: str, files: Sequence[Path], flags: Mapping[str, object]
 ) -> Iterator[tuple[str, Mapping[str, object]]]:
     for path in (_user_file(), Path("seqimg.toml")):
         if path.is_file():
             yield str(path), _table(_read(path), section, path, whole_file=False)
-    if file is not None:
-        yield str(file), _table(_read(file), section, file, whole_file=True)
-    prefix = f"SEQIMG_{section.upper()}_"
+    for path in files:
+        yield str(path), _table(_read(path), section, path, whole_file=True)
+    prefix = f"SEQIMG_{section.upper().replace('-', '_')}_"
     yield (
         "environment",
         {key[len(prefix) :].lower(): value for key, value in os.environ.items() if key.startswith(prefix)},
@@ -129,21 +130,26 @@ def _user_file() -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as handle:
-            return tomllib.load(handle)
-    except OSError as error:
-        raise UsageError(f"cannot read the configuration {path}", why=error.strerror) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML", why=str(error)) from error
+        return read_toml(path)
+    except SeqimgError as error:
+        raise UsageError(error.message, why=error.why) from error
 
 
 def _table(document: Mapping[str, Any], section: str, path: Path, *, whole_file: bool) -> dict[str, object]:
     table = document.get(section, {})
     if not isinstance(table, dict):
         raise UsageError(f"{section} in {path} is not a table", hint=f"write [{section}] above its keys")
-    loose = (
-        {key: value for key, value in document.items() if not isinstance(value, dict)} if whole_file else {}
-    )
+    others = {key for key, value in document.items() if isinstance(value, dict)}
+    loose = {key: value for key, value in document.items() if key not in others} if whole_file else {}
+    if section not in document and not loose:
+        # A misspelt heading would silently leave everything at its default.
+        near = [name for name in others if did_you_mean(name, [section])]
+        if near or (whole_file and others):
+            raise UsageError(
+                f"{path} sets nothing for {section}",
+                why=f"its tables: {', '.join(sorted(others))}"[:200],
+                hint=f"[{section}] in place of [{near[0]}]" if near else f"write [{section}] above its keys",
+            )
     return {**loose, **table}
 
 

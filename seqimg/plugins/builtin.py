@@ -181,6 +181,16 @@ def seqimg_commands() -> Iterable[CommandSpec]:
             app="seqimg.cli.data:app",
         ),
         CommandSpec(
+            name="runs",
+            summary="List training runs, look at one, compare several.",
+            app="seqimg.cli.runs:app",
+        ),
+        CommandSpec(
+            name="config",
+            summary="Write a configuration to fill in; see each value and where it comes from.",
+            app="seqimg.cli.config_cmd:app",
+        ),
+        CommandSpec(
             name="cells",
             summary="See cells and their kernels: what, why, how fast.",
             app="seqimg.cli.cells:app",
