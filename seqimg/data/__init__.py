@@ -9,10 +9,10 @@ from seqimg.data.lazy import LazyFrames
 from seqimg.data.picking import Picks
 from seqimg.data.pixels import fill_missing, resize, to_frame, to_tensor, working_size
 from seqimg.data.sampling import LengthBuckets, SequenceBatches, Shuffled
-from seqimg.data.splits import split_sequences
+from seqimg.data.splits import Part, split_sequences
 from seqimg.data.store import FrameSource, FrameStore
 from seqimg.data.transformed import Transformed
-from seqimg.data.windows import Part, WindowDataset
+from seqimg.data.windows import WindowDataset
 
 __all__ = [
     "Batch",

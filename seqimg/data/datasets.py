@@ -11,11 +11,11 @@ from seqimg.data.clips import Clip
 from seqimg.data.generators.dataset import GENERATED, GENERATED_SIDE, GeneratedDataset
 from seqimg.data.generators.generator import Generator, Split
 from seqimg.data.generators.requests import generator_of
-from seqimg.data.picking import Picks, Sampling
+from seqimg.data.picking import Picks, Sampling, unbroken
 from seqimg.data.sources import Sources, open_sources
-from seqimg.data.splits import split_sequences
+from seqimg.data.splits import Part, split_sequences
 from seqimg.data.store import FrameSource
-from seqimg.data.windows import Part, WindowDataset
+from seqimg.data.windows import WindowDataset, lost_before
 from seqimg.errors import SeqimgError, UsageError
 
 __all__ = ["ClipDataset", "Datasets", "window_datasets"]
@@ -169,10 +169,11 @@ def _splits(config: TaskConfig, sources: Sources) -> tuple[Split, ...] | None:
 def _check_alike(stores: Sequence[FrameSource], picks: Picks) -> None:
     first = stores[0]
     for store in stores:
-        count = len(store)
+        count = max(map(len, unbroken(lost_before(store), picks)))
         if count < picks.reach and picks.short == "error" and not picks.fps:
+            lost = " in a row" if count < len(store) else ""
             raise SeqimgError(
-                f"{store.path} has {count} {'frame' if count == 1 else 'frames'}, a clip needs {picks.reach}",
+                f"{store.path} has {count} {'frame' if count == 1 else 'frames'}{lost}, a clip needs {picks.reach}",
                 why="a model learns from whole clips, and is measured on them",
                 hint="--short drop, or pad, loop, repeat; or a model of shorter clips",
             )

@@ -1,6 +1,8 @@
 """Which frames make a clip: arithmetic on numbers of frames, no pixels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 
 from seqimg.errors import UsageError
 
-__all__ = ["Picks", "Sampling", "Short", "crop_corners", "pick", "resampled", "starts"]
+__all__ = ["Picks", "Sampling", "Short", "crop_corners", "pick", "resampled", "starts", "unbroken"]
 
 Numbers = NDArray[np.int64]
 
@@ -81,6 +83,27 @@ def resampled(times: NDArray[np.float64], fps: float) -> Numbers:
     return nearest
 
 
+def unbroken(lost: Numbers, picks: Picks) -> list[range]:
+    """Return the stretches of frames that clips are cut from: none reaches across frames that were lost.
+
+    Those too short for a clip count for nothing; if all are, the longest is what there is. Clips that are
+    spread over a whole sequence take it as it is.
+
+    Args:
+        lost: For each frame, how many were lost before it.
+        picks: How clips are cut.
+
+    Example:
+        >>> unbroken(np.array([0, 0, 0, 1, 1, 1, 1, 7]), Picks(3)), unbroken(np.array([0, 0, 2]), Picks(3))
+        ([range(0, 3), range(3, 7)], [range(0, 2)])
+    """
+    if picks.sampling != "dense" or not picks.length:
+        return [range(len(lost))]
+    ends = [0, *(np.flatnonzero(np.diff(lost)) + 1).tolist(), len(lost)]
+    runs = [range(first, end) for first, end in pairwise(ends)]
+    return [run for run in runs if len(run) >= picks.reach] or [max(runs, key=len)]
+
+
 def starts(count: int, picks: Picks) -> list[int]:
     """Return the first frame of every window over `count` frames, or the number of every view.
 
@@ -97,7 +120,13 @@ def starts(count: int, picks: Picks) -> list[int]:
     return list(range(0, max(count - picks.reach, 0) + 1, picks.step))
 
 
-def pick(count: int, picks: Picks, start: int, rng: np.random.Generator | None = None) -> tuple[Numbers, int]:
+def pick(
+    count: int,
+    picks: Picks,
+    start: int,
+    rng: np.random.Generator | None = None,
+    runs: Sequence[range] = (),
+) -> tuple[Numbers, int]:
     """Return which of `count` frames make a clip, and how many there are before padding.
 
     Args:
@@ -105,6 +134,7 @@ def pick(count: int, picks: Picks, start: int, rng: np.random.Generator | None =
         picks: How clips are cut.
         start: One of `starts(count, picks)`.
         rng: Source of `jitter`; None is the middle of what it could be.
+        runs: The stretches that views must lie in, as `unbroken` returns them; none for all frames.
 
     Returns:
         Numbers of frames; fewer than a clip's where it is to be padded.
@@ -123,7 +153,7 @@ def pick(count: int, picks: Picks, start: int, rng: np.random.Generator | None =
     elif count < picks.reach and picks.short == "pad":
         chosen = np.arange(0, count, picks.stride if picks.sampling == "dense" else 1)
     elif picks.sampling == "dense":
-        first = _first(count, picks, start, rng)
+        first = _first(runs or [range(count)], picks, start, rng)
         chosen = first + picks.stride * np.arange(picks.length)
         chosen = chosen % count if picks.short == "loop" else chosen.clip(max=count - 1)
     else:
@@ -131,12 +161,17 @@ def pick(count: int, picks: Picks, start: int, rng: np.random.Generator | None =
     return chosen.astype(np.int64), len(chosen)
 
 
-def _first(count: int, picks: Picks, start: int, rng: np.random.Generator | None) -> int:
+def _first(runs: Sequence[range], picks: Picks, start: int, rng: np.random.Generator | None) -> int:
     if not picks.views:
         return start
-    free = max(count - picks.reach, 0) + 1
+    free = [max(len(run) - picks.reach, 0) + 1 for run in runs]
     place = rng.random() if picks.jitter and rng else (start + 0.5) / picks.views
-    return int(place * free)
+    left = int(place * sum(free))
+    for run, places in zip(runs, free, strict=True):
+        if left < places:
+            return run.start + left
+        left -= places
+    raise AssertionError("a place is one of those that are free")
 
 
 def _spread(count: int, picks: Picks, view: int, rng: np.random.Generator | None) -> NDArray[np.floating]:

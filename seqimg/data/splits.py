@@ -1,13 +1,36 @@
-"""Which whole sequences are for training, validation and testing."""
+"""What is for training, validation and testing: whole sequences, or parts of each."""
 
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Literal
 
 from seqimg.data.generators.generator import Split
 from seqimg.data.items import Item
 from seqimg.errors import SeqimgError
 
-__all__ = ["split_sequences"]
+__all__ = ["Part", "part_span", "split_sequences"]
+
+Part = Literal["all", "train", "val", "test"]
+"""Share of each sequence: training, validation and test follow one another in time."""
+
+
+def part_span(frames: int, part: Part, *, holdout: float, validation: float, length: int) -> range:
+    """Return the frames of a sequence that belong to a part.
+
+    The last `holdout` of the frames are for testing. Of the rest the last `validation` are for
+    validation, at least one window if that leaves as much for training.
+
+    Example:
+        >>> [part_span(100, p, holdout=0.3, validation=0.1, length=10) for p in ("train", "val", "test")]
+        [range(0, 60), range(60, 70), range(70, 100)]
+    """
+    test = frames - round(frames * holdout)
+    val = test - round(test * validation)
+    if validation > 0 and test >= 2 * length:
+        val = min(val, test - length)
+    return {"all": range(frames), "train": range(val), "val": range(val, test), "test": range(test, frames)}[
+        part
+    ]
 
 
 def split_sequences(items: Sequence[Item], *, holdout: float, validation: float) -> tuple[Split, ...]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import torch
@@ -13,37 +12,16 @@ from torch.utils.data import Dataset
 
 from seqimg.data.clips import Clip, ClipSource
 from seqimg.data.generators.generator import Split
-from seqimg.data.picking import Picks, crop_corners, pick, resampled, starts
+from seqimg.data.picking import Picks, crop_corners, pick, resampled, starts, unbroken
 from seqimg.data.pixels import fill_missing
+from seqimg.data.splits import Part, part_span
 from seqimg.data.store import Box, FrameSource
 from seqimg.data.transforms.geometry import mirrored
 from seqimg.errors import SeqimgError
 
-__all__ = ["Part", "WindowDataset", "part_span"]
-
-Part = Literal["all", "train", "val", "test"]
-"""Share of each sequence: training, validation and test follow one another in time."""
+__all__ = ["WindowDataset", "lost_before"]
 
 _MAX_VALUES = 2**30  # of one clip: whole sequences may be of any length
-
-
-def part_span(frames: int, part: Part, *, holdout: float, validation: float, length: int) -> range:
-    """Return the frames of a sequence that belong to a part.
-
-    The last `holdout` of the frames are for testing. Of the rest the last `validation` are for
-    validation, at least one window if that leaves as much for training.
-
-    Example:
-        >>> [part_span(100, p, holdout=0.3, validation=0.1, length=10) for p in ("train", "val", "test")]
-        [range(0, 60), range(60, 70), range(70, 100)]
-    """
-    test = frames - round(frames * holdout)
-    val = test - round(test * validation)
-    if validation > 0 and test >= 2 * length:
-        val = min(val, test - length)
-    return {"all": range(frames), "train": range(val), "val": range(val, test), "test": range(test, frames)}[
-        part
-    ]
 
 
 @dataclass(frozen=True)
@@ -59,7 +37,8 @@ class WindowDataset(Dataset[Clip]):
     """All windows of a part of some sequences, as clips.
 
     Item `i` beyond the length is the same window as `i % len`, seen in a later epoch with another
-    crop and mirror image: a clip depends on (seed, i) alone.
+    crop and mirror image: a clip depends on (seed, i) alone. No window of neighbours reaches across frames
+    that were left out: its frames are as far apart in time as they should be.
 
     Args:
         stores: The sequences.
@@ -98,14 +77,17 @@ class WindowDataset(Dataset[Clip]):
             min([crop, *(store.height for store in stores)]),
             min([crop, *(store.width for store in stores)]),
         )
-        self._ticks = [
-            self._places(store, part, None if splits is None else splits[which], holdout, validation)
-            for which, store in enumerate(stores)
-        ]
+        self._ticks: list[NDArray[np.int64] | range] = []
+        self._runs: list[list[range]] = []
+        for which, store in enumerate(stores):
+            split = None if splits is None else splits[which]
+            ticks, runs = _runs(store, self._places(store, part, split, holdout, validation), self.picks)
+            self._ticks.append(ticks)
+            self._runs.append(runs)
         windows = [
             Window(index, first, view)
-            for index, ticks in enumerate(self._ticks)
-            for first in starts(len(ticks), self.picks)
+            for index, runs in enumerate(self._runs)
+            for first in _firsts(runs, self.picks)
             for view in range(max(crops, 1) if crop else 1)
         ]
         keep = len(windows) if at_most is None else min(at_most, len(windows))
@@ -151,7 +133,7 @@ class WindowDataset(Dataset[Clip]):
         window = self.windows[index % len(self.windows)]
         store, ticks = self.stores[window.store], self._ticks[window.store]
         rng = np.random.default_rng((self.seed, index, 2)) if self.picks.jitter else None
-        chosen, real = pick(len(ticks), self.picks, window.first, rng)
+        chosen, real = pick(len(ticks), self.picks, window.first, rng, self._runs[window.store])
         places = chosen + ticks.start if isinstance(ticks, range) else ticks[chosen]
         box, mirror = self._view(store, window, index)
         self._check_room(store, real)
@@ -207,6 +189,32 @@ class WindowDataset(Dataset[Clip]):
                 why=f"a clip holds at most {_MAX_VALUES:,} values in memory",
                 hint="clips of a fixed length, or a larger --stride",
             )
+
+
+def lost_before(store: FrameSource) -> NDArray[np.int64]:
+    """Return for each frame how many of its sequence, damaged or missing, were left out before it."""
+    places = store.item.places
+    expected = store.indices if places is None else np.searchsorted(np.sort(places), store.indices)
+    lost: NDArray[np.int64] = expected - np.arange(len(expected))
+    return lost
+
+
+def _runs(
+    store: FrameSource, ticks: NDArray[np.int64] | range, picks: Picks
+) -> tuple[NDArray[np.int64] | range, list[range]]:
+    """Return the stretches of `ticks` to cut clips from; where all are too short, the longest and nothing else."""
+    lost = lost_before(store)
+    runs = unbroken(lost[ticks.start : ticks.stop] if isinstance(ticks, range) else lost[ticks], picks)
+    if len(runs) > 1 or len(runs[0]) >= picks.reach:
+        return ticks, runs
+    return ticks[runs[0].start : runs[0].stop], [range(len(runs[0]))]
+
+
+def _firsts(runs: Sequence[range], picks: Picks) -> list[int]:
+    """Return the first frame of every window, or the number of every view."""
+    if picks.views:
+        return starts(max(map(len, runs)), picks)
+    return [run.start + first for run in runs for first in starts(len(run), picks)]
 
 
 def _source(path: str, indices: NDArray[np.int64], stride: int, view: int) -> ClipSource:

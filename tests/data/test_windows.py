@@ -11,9 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqimg.config import TaskConfig
-from seqimg.data import FrameStore, SequenceBatches, Shuffled, WindowDataset, collate, window_datasets
-from seqimg.data.windows import part_span
+from seqimg.data import (
+    FrameStore,
+    Item,
+    Picks,
+    SequenceBatches,
+    Shuffled,
+    WindowDataset,
+    collate,
+    window_datasets,
+)
+from seqimg.data.splits import part_span
 from seqimg.errors import SeqimgError, UsageError
+from seqimg.sequences import save_sequence
 
 
 def _numbered(path: Path, frames: int, height: int = 12, width: int = 16, channels: int = 1) -> str:
@@ -137,3 +147,36 @@ def test_what_cannot_be_trained_on_is_refused(tmp_path: Path) -> None:
         window_datasets(TaskConfig(data=(grey, colour)), length=4, step=1)
     with pytest.raises(SeqimgError, match="pans"):
         window_datasets(TaskConfig(data=("demo:panss",)), length=4, step=1)
+
+
+@pytest.mark.parametrize("fps", [0.0, 10.0])
+def test_no_window_reaches_across_frames_that_were_left_out(tmp_path: Path, fps: float) -> None:
+    whole = FrameStore.read(_numbered(tmp_path / "a.npy", 40), longer_side=0)
+    there = np.setdiff1d(np.arange(40), [7, 20, 21, 30])
+    store = FrameStore.read(Item(whole.path, places=tuple(there.tolist())), longer_side=0)
+    store.item = Item(whole.path)
+    clips = WindowDataset([store], "all", Picks(4, step=2, stride=1 if fps else 2, fps=fps))
+    found = [clips[i].frames[:, 0, 0, 0].mul(255).round().int().tolist() for i in range(len(clips))]
+    assert found
+    for frames in found:
+        steps = set(np.diff(frames).tolist())
+        assert steps == {2} if not fps else steps <= {2, 3}
+        assert set(range(frames[0], frames[-1])) <= set(there.tolist())
+    views = WindowDataset([store], "all", Picks(9, views=8, jitter=True))
+    for number in range(80):
+        frames = views[number].frames[:, 0, 0, 0].mul(255).round().int().tolist()
+        assert np.diff(frames).tolist() == [1] * 8
+    assert {views[number].source.first for number in range(80)} == {*range(8, 12), 31}
+
+
+def test_a_sequence_in_pieces_too_short_for_a_clip_is_a_short_one(tmp_path: Path) -> None:
+    path = tmp_path / "frames"
+    save_sequence(np.zeros((20, 8, 8, 3), np.uint8), path, fps=10)
+    for number, file in enumerate(sorted(path.glob("*.png"))):
+        if number in (5, 12):
+            file.unlink()
+    config = TaskConfig(data=(str(path),), size=0, crop=0, gaps="skip", holdout=0.0, validation=0.0)
+    with pytest.raises(SeqimgError, match="has 7 frames in a row, a clip needs 8"):
+        window_datasets(config, length=8, step=1)
+    with window_datasets(config.model_copy(update={"short": "pad"}), length=8, step=1) as data:
+        assert (len(data.train), data.train[0].length, data.train[0].source.first) == (1, 7, 13)
