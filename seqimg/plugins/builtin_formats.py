@@ -72,7 +72,6 @@ FORMATS: tuple[FormatSpec, ...] = (
         suffixes=(".npy",),
         reader="seqimg.sequences.arrays.reader:ArraySequence",
         writer="seqimg.sequences.arrays.writer:ArrayWriter",
-        isolate=False,  # nothing is decoded
     ),
     FormatSpec(
         name="raw",

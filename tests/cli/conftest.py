@@ -30,7 +30,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_sequence(_frames(30), folder / "good.mp4", fps=25)
     save_sequence(_frames(3), folder / "short.mp4", fps=25)
     save_sequence(_frames(1), folder / "one.mp4", fps=25)
-    save_sequence(_frames(30), folder / "good.npy")
+    save_sequence(_frames(30), folder / "good.rgb")
     save_sequence(_frames(30, channels=1), folder / "grey.npy")
     (folder / "empty.mp4").touch()
     (folder / "text.mp4").write_text("This is no video.\n" * 100)

@@ -192,7 +192,9 @@ def test_a_full_disk(
     # Frames that are decoded elsewhere would need room on the way.
     done = seqimg(
         *commands[verb],
-        media / "good.npy",
+        media / "good.rgb",
+        "--raw",
+        "32x24@25",
         *more,
         "-o",
         out,
