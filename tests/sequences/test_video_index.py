@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqimg.sequences import SequenceError, index_cache, index_video, open_sequence
+from seqimg.sequences import SequenceError, index_video, open_sequence
+from seqimg.sequences.video import index_cache
 from seqimg.sequences.video.index_cache import index_folder
 from tests.sequences.numbered import encode, number_of
 

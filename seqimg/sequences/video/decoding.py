@@ -12,6 +12,7 @@ import av.video.stream
 
 from seqimg.sequences.isolated.pulse import pulse
 from seqimg.sequences.video.ledger import Ledger
+from seqimg.sequences.video.matroska import Blocks
 from seqimg.sequences.video.packets import packet_decoder, packets_of
 from seqimg.sequences.video.tail import Tail
 
@@ -41,7 +42,7 @@ def decode(container: av.container.InputContainer, stream: av.video.stream.Video
     After damage the next frame is the next one that needs none before it: what the decoder patches up
     is dropped, and so is what it builds on that. Damage that the decoder does not notice stays unseen.
     """
-    ledger, tail = Ledger(container, stream), Tail(container, stream)
+    ledger, tail, blocks = Ledger(container, stream), Tail(container, stream), Blocks(container)
     source, decode_packet = packets_of(container, stream), packet_decoder(stream)
     queue = _Queue(ledger)
     while True:
@@ -51,6 +52,8 @@ def decode(container: av.container.InputContainer, stream: av.video.stream.Video
             packet = next(source, None)
             if packet is None:
                 break
+            if blocks.is_torn_before(packet):
+                ledger.tear()
             ledger.expect(packet)
             tail.note(packet)
             frames = decode_packet(packet)
@@ -63,12 +66,7 @@ def decode(container: av.container.InputContainer, stream: av.video.stream.Video
             if tail.is_beyond(frame):
                 yield from queue.release(frame)
                 break
-            fault = ledger.fault(frame)
-            if fault:
-                queue.drop()
-                yield Decoded(reason=fault)
-            if ledger.is_sound(frame):
-                yield from queue.add(frame)
+            yield from _judged(frame, ledger, queue)
     queue.drop()
     lost = ledger.settle()
     if lost and not ledger.astray:
@@ -76,6 +74,21 @@ def decode(container: av.container.InputContainer, stream: av.video.stream.Video
     yield Decoded(lost=lost)
     if tail.missing:
         yield Decoded(reason=tail.missing, ends=True)
+
+
+def _judged(frame: av.video.frame.VideoFrame, ledger: Ledger, queue: "_Queue") -> Iterator[Decoded]:
+    """Yield what a frame that came out is worth, and those it makes sure of."""
+    if ledger.contradicts(frame):
+        queue.drop()
+        yield Decoded(lost=ledger.settle())
+        yield Decoded(reason="its times contradict each other: no place is sure from here", ends=True)
+        return
+    fault = ledger.fault(frame)
+    if fault:
+        queue.drop()
+        yield Decoded(reason=fault)
+    if ledger.is_sound(frame):
+        yield from queue.add(frame)
 
 
 class _Queue:

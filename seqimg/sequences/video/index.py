@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from seqimg.sequences.isolated.pulse import pulse
 from seqimg.sequences.video.container import open_container, video_stream
 from seqimg.sequences.video.index_cache import FileState, load_index, store_index
+from seqimg.sequences.video.matroska import Blocks
 from seqimg.sequences.video.packets import is_hidden, is_whole, packets_of
 from seqimg.sequences.video.tail import Tail
 
@@ -22,7 +23,7 @@ __all__ = ["VideoIndex", "cached_index", "index_video", "time_base"]
 
 _MAX_FRAMES = 2**24  # over three days at 60 frames a second; 16 bytes each
 # PyAV's version stands for FFmpeg's, which decides on time stamps; the number is raised with our own rules.
-_MAKER = f"1 av-{av.__version__}"
+_MAKER = f"2 av-{av.__version__}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +125,7 @@ def _scan(
 ) -> VideoIndex:
     """Read all packets."""
     packets, doubt = _Packets(stream.codec_context.name), None
-    tail = Tail(container, stream)
+    tail, blocks = Tail(container, stream), Blocks(container)
     if not is_whole(container, stream):
         doubt = f"{stream.codec_context.name} in {container.format.name}: a packet need not be a frame"
     else:
@@ -133,6 +134,8 @@ def _scan(
                 pulse()
                 tail.note(packet)
                 packets.add(packet)
+                if blocks.is_torn_before(packet):
+                    packets.doubt = "part of the file cannot be read"
                 if packets.doubt is not None:
                     break
             doubt = (

@@ -5,6 +5,7 @@ import av.container
 import av.video.frame
 import av.video.stream
 
+from seqimg.sequences.video.beat import Beat
 from seqimg.sequences.video.packets import is_hidden, is_whole, trusts_packets
 
 __all__ = ["Ledger"]
@@ -38,6 +39,10 @@ class Ledger:
         self._doubtful: set[int] = set()  # the failure may be behind a keyframe of these
         self._lost = 0
         self._begun = self._astray = False
+        self._beat = Beat(stream)
+        self._tears: list[int] = []  # how many packets were stored before each
+        self._torn = False
+        self._given_up: set[int] = set()  # lost, though nothing was wrong with them
 
     def expect(self, packet: av.Packet) -> None:
         """Take in a packet, before it is decoded."""
@@ -47,14 +52,22 @@ class Ledger:
         if len(self._waiting) >= _MAX_WAITING:
             self._lost += len(self._waiting)
             self._waiting.clear()
-            for times in (self._corrupt, self._suspect, self._doubtful):
+            for times in (self._corrupt, self._suspect, self._doubtful, self._given_up):
                 times.clear()
+        if not self._stored and not self._tears:
+            self._beat.begin(packet.pts)
         self._waiting[packet.pts] = self._stored
         self._stored += 1
         if self._keys is not None and packet.is_keyframe:
             self._keys.add(packet.pts)
         if packet.is_corrupt:
             self._corrupt.add(packet.pts)
+
+    def tear(self) -> None:
+        """Take note that the file cannot be read between the packet before and the next."""
+        self._tears.append(self._stored)
+        if not self._stored:
+            self._beat.begin(0)
 
     def fail(self, packet: av.Packet | None) -> None:
         """Take note that decoding failed, for this packet or one before it that is still inside."""
@@ -66,6 +79,11 @@ class Ledger:
     def fault(self, frame: av.video.frame.VideoFrame) -> str | None:
         """Say what is newly wrong at this frame, if anything."""
         reason = None
+        stored = self._waiting.get(frame.pts) if frame.pts is not None else None
+        if self._tears and (stored is None or stored >= self._tears[0]):
+            # All that was stored before it has come out or is shown later: nothing else is touched.
+            self._tears = [tear for tear in self._tears if stored is not None and tear > stored]
+            self._torn, reason = True, "part of the file cannot be read"
         if frame.is_corrupt or frame.pts in self._corrupt:
             reason = "part of the frame is missing"
             self._suspect |= self._waiting.keys()
@@ -74,6 +92,8 @@ class Ledger:
             reason = "the frame before is missing"
         if reason is not None:
             self._begun = self._astray = True
+            if self._torn and not self._beat.even:
+                reason += "; as the rate varies, how many frames that costs is a guess"
         return reason
 
     def is_sound(self, frame: av.video.frame.VideoFrame) -> bool:
@@ -87,6 +107,10 @@ class Ledger:
             self._suspect.add(frame.pts)
             self._lost += frame.pts is None
         return not self._astray
+
+    def contradicts(self, frame: av.video.frame.VideoFrame) -> bool:
+        """Tell whether a frame's time says that it was among those that were counted as lost."""
+        return frame.pts is not None and frame.pts in self._given_up
 
     def take(self, frame: av.video.frame.VideoFrame) -> int | None:
         """Take a sound frame out; return until which time it waits, for one it may build on is shown later.
@@ -110,7 +134,11 @@ class Ledger:
 
     def settle(self, pts: int | None = None) -> int:
         """Return how many frames were lost before the one at `pts`, or before the end."""
-        lost = self._lost + (len(self._passed(pts)) if self._begun else 0)
+        passed = self._passed(pts) if self._begun else set()
+        if len(self._given_up) < _MAX_WAITING:
+            self._given_up |= passed - self._suspect
+        lost = self._lost + len(passed)
+        end = max(self._waiting, default=None)
         self._waiting = {
             time: stored for time, stored in self._waiting.items() if pts is not None and time > pts
         }
@@ -118,7 +146,13 @@ class Ledger:
             times &= self._waiting.keys()
         if self._keys is not None:
             self._keys &= self._waiting.keys()
-        self._lost, self._begun = 0, True
+        # What is stored behind a tear may be shown before what is stored in front of it.
+        torn = self._torn or (bool(self._tears) and self._beat.even)
+        if pts is not None:
+            lost = self._beat.missing(pts, lost, torn=torn)
+        elif lost and end is not None:  # the last that is lost is the last there was
+            lost = self._beat.missing(end, lost - 1, torn=torn) + 1
+        self._lost, self._begun, self._torn = 0, True, False
         return lost
 
     def _passed(self, pts: int | None) -> set[int]:

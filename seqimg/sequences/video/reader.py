@@ -75,24 +75,30 @@ class VideoSequence(Sequence):
                     why="its index points behind the end of the file",
                     hint="--on-error truncate, to use the frames that are there",
                 )
-            first = self._first_frame(container, stream)
+            first, before = self._first_frame(container, stream)
             self._may_jump &= is_whole(container, stream) and not short
             self._pixels = plan_pixels(first)
             super().__init__(video_info(path, container, stream, first, self._pixels, short))
             # AVI has one time stamp for each stored picture, which is not the next one shown.
             is_shuffled = container.format.name == "avi" and stream.codec_context.has_b_frames
             self._first_pts, self._time_base = None if is_shuffled else first.pts, time_base(stream)
+            if self._first_pts is not None and before and self.info.fps:
+                # Places are counted from the first frame, even if it is lost, and so are times.
+                self._first_pts -= round(before / self.info.fps / self._time_base)
         self._first_shape = (first.height, first.width)
         if self._may_jump:
             self._take(cached_index(path))
 
     def _first_frame(
         self, container: av.container.InputContainer, stream: av.video.stream.VideoStream
-    ) -> av.video.frame.VideoFrame:
-        why = "it holds no frames"
+    ) -> tuple[av.video.frame.VideoFrame, int]:
+        """Return the first frame that comes out, and how many are lost before it."""
+        why, lost = "it holds no frames", 0
         for step in decode(container, stream):
+            lost += step.lost
             if step.frame is not None:
-                return step.frame
+                self._may_jump &= not lost
+                return step.frame, lost
             if step.reason is not None:
                 self._may_jump = False
                 why = f"its first frame is damaged: {step.reason}"

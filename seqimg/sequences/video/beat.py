@@ -1,0 +1,47 @@
+"""How many frames are missing where some are, by the times of those that are there."""
+
+import av.video.stream
+
+__all__ = ["Beat"]
+
+_MOST = 2**24  # frames; times that leave out more are nonsense
+
+
+class Beat:
+    """Follows the times of frames in the order they are shown.
+
+    Args:
+        stream: The video stream.
+
+    Attributes:
+        even: Whether all frames so far are one step apart, those around damage aside.
+    """
+
+    def __init__(self, stream: av.video.stream.VideoStream) -> None:
+        rate = stream.average_rate
+        self._step = 1 / (rate * stream.time_base) if rate and stream.time_base else None
+        self._last: int | None = None
+        self.even = self._step is not None
+
+    def begin(self, pts: int) -> None:
+        """Say when the first frame is shown, which may be lost."""
+        if self._step is not None:
+            self._last = round(pts - self._step)
+
+    def missing(self, pts: int | None, lost: int, *, torn: bool) -> int:
+        """Return how many frames are lost before one, all in all.
+
+        Args:
+            pts: When it is shown; None if that is not stated.
+            lost: How many are known to be, by packets whose times may be wrong as well.
+            torn: Whether there was something that could not be read, so that more may be.
+        """
+        last, self._last = self._last, pts if pts is not None else self._last
+        if pts is None or last is None or self._step is None:
+            return lost
+        steps = float((pts - last) / self._step)
+        if not lost and not torn:
+            self.even &= 0.5 < steps < 1.5
+        elif (self.even and 0.5 < steps < _MOST) or (torn and lost + 1.5 < steps < _MOST):
+            return round(steps) - 1
+        return lost
