@@ -31,6 +31,68 @@ Device = Annotated[
     typer.Option("--device", help="Where to compute. [auto]", show_default=False),
 ]
 
+_MANY = "Many sequences"
+Each = Annotated[
+    bool | None,
+    typer.Option(
+        "--each/--whole",
+        help="Take SOURCE as many sequences, or as one. [what it holds tells]",
+        show_default=False,
+        rich_help_panel=_MANY,
+    ),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        help="Results: mp4, gif, npy and so on, or frames for folders of pictures. [mp4]",
+        show_default=False,
+        rich_help_panel=_MANY,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        metavar="N",
+        help="Processes that share the work, each with a model of its own. [this one alone]",
+        show_default=False,
+        rich_help_panel=_MANY,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        metavar="N",
+        help="Threads that each process computes with. [the cores, divided]",
+        show_default=False,
+        rich_help_panel=_MANY,
+    ),
+]
+Engine = Annotated[
+    Literal["local", "ray"] | None,
+    typer.Option(
+        "--engine",
+        help="Processes on this machine, or Ray's. [local]",
+        show_default=False,
+        rich_help_panel=_MANY,
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        metavar="ADDRESS",
+        help="A Ray cluster that runs already. [one on this machine, for this command]",
+        show_default=False,
+        rich_help_panel=_MANY,
+    ),
+]
+
 
 def task_app(spec: TaskSpec) -> typer.Typer:
     """Build the command group of a task; imports its configuration, no torch."""
@@ -69,17 +131,28 @@ def _train(spec: TaskSpec, config: type[TaskConfig]) -> Any:
             Path | None,
             typer.Option("-o", "--output", metavar="DIR", help=f"Run folder. [runs/{spec.name}/DATE-N here]"),
         ] = None,
+        dry_run: Annotated[
+            bool,
+            typer.Option("--dry-run", help="Say what training would do and cost; train and write nothing."),
+        ] = False,
         *,
         flags: dict[str, object],
     ) -> None:
         """Train a model and write a run folder."""
-        from seqimg.cli.train import train as work
         from seqimg.config import resolve_config
 
         named = [*(data or []), *(paths or [])]
         if named:
             flags["data"] = tuple(named)
-        work(spec, resolve_config(config, spec.name, file=file or (), flags=flags), folder)
+        resolved = resolve_config(config, spec.name, file=file or (), flags=flags)
+        if dry_run:
+            from seqimg.cli.dry_run import dry_run as tell
+
+            tell(spec, resolved)
+        else:
+            from seqimg.cli.train import train as work
+
+            work(spec, resolved, folder)
 
     return train
 
@@ -90,7 +163,8 @@ def _run(spec: TaskSpec, options_class: type[Config]) -> Any:
             str,
             typer.Argument(
                 metavar="SOURCE",
-                help="Sequence: video file, frame folder, array, camera:0, an address, or - for raw pixels.",
+                help="Sequence: video file, frame folder, array, camera:0, an address, or - for raw pixels. Many: a "
+                "folder, a pattern or a .txt list of such.",
                 show_default=False,
             ),
         ],
@@ -106,11 +180,18 @@ def _run(spec: TaskSpec, options_class: type[Config]) -> Any:
         ] = None,
         overwrite: Overwrite = False,
         device: Device = "auto",
+        each: Each = None,
+        result_format: Format = None,
+        workers: Workers = None,
+        threads: Threads = None,
+        engine: Engine = None,
+        ray_address: RayAddress = None,
         *,
         reading: dict[str, object],
         flags: dict[str, object],
     ) -> None:
-        """Apply a trained model to a sequence and write the result."""
+        """Apply a trained model to a sequence, or to many, and write what comes of it."""
+        from seqimg.cli.many import ManyOptions
         from seqimg.cli.run import run as work
         from seqimg.config import check_flags
 
@@ -123,6 +204,14 @@ def _run(spec: TaskSpec, options_class: type[Config]) -> Any:
             out=out,
             overwrite=overwrite,
             device=device,
+            chosen=ManyOptions(
+                each=each,
+                format=result_format,
+                engine=engine,
+                workers=workers,
+                threads=threads,
+                ray_address=ray_address,
+            ),
         )
 
     return run
