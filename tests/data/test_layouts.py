@@ -312,10 +312,10 @@ def test_mot(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "layout", "letters", "clips"),
     [
-        ((20, 50, 8, 9), "auto", "TNHW", 50),
-        ((50, 20, 8, 9), "auto", "NTHW", 50),
-        ((20, 6, 8, 9), "auto", "TNHW", 6),
-        ((6, 50, 8, 9), "auto", "TNHW", 50),
+        ((20, 50, 9, 9), "auto", "TNHW", 50),
+        ((50, 20, 9, 9), "auto", "NTHW", 50),
+        ((20, 6, 9, 9), "auto", "TNHW", 6),
+        ((6, 50, 9, 9), "auto", "TNHW", 50),
         ((20, 50, 8, 9, 3), "auto", "TNHWC", 50),
         ((50, 20, 1, 8, 9), "auto", "NTCHW", 50),
         ((12, 10, 8, 9), "moving-mnist:sample-first", "NTHW", 12),
@@ -340,9 +340,15 @@ def test_moving_mnist(tmp_path: Path, shape: tuple[int, ...], layout: str, lette
 
 
 def test_an_ambiguous_or_cut_array_is_refused(tmp_path: Path) -> None:
-    np.save(tmp_path / "a.npy", np.zeros((12, 10, 8, 9), np.uint8))
+    np.save(tmp_path / "a.npy", np.zeros((12, 10, 8, 8), np.uint8))
     with pytest.raises(UsageError, match=r"ambiguous(.|\n)*--layout moving-mnist:time-first"):
         read(str(tmp_path / "a.npy"))
+    # A stack of frames of 40 channels is no Moving MNIST.
+    for shape in ((200, 32, 32, 40), (20, 12, 16, 40), (40, 9, 9, 9)):
+        np.save(tmp_path / "c.npy", np.zeros(shape, np.uint8))
+        with pytest.raises(UsageError, match=rf"{shape[0]} frames of {shape[3]} channels(.|\n)*--axes THWC"):
+            read(str(tmp_path / "c.npy"))
+        assert read(str(tmp_path / "c.npy"), reading=ReadingConfig(axes="THWC")).layout == "sequence"
     np.save(tmp_path / "b.npy", np.zeros((20, 60, 8, 9), np.uint8))
     content = (tmp_path / "b.npy").read_bytes()
     (tmp_path / "b.npy").write_bytes(content[: len(content) // 2])
@@ -450,7 +456,7 @@ def test_an_unreadable_item_is_named_or_left_out_never_replaced(tmp_path: Path) 
 
 
 def test_whole_sequences_are_split_not_windows(tmp_path: Path) -> None:
-    np.save(tmp_path / "digits.npy", np.random.default_rng(0).integers(0, 9, (20, 40, 8, 9), dtype=np.uint8))
+    np.save(tmp_path / "digits.npy", np.random.default_rng(0).integers(0, 9, (20, 40, 8, 8), dtype=np.uint8))
     with window_datasets(TaskConfig(data=(str(tmp_path / "digits.npy"),), crop=0), length=10, step=5) as data:
         parts = [
             {part[i].source.path for i in range(len(part))} for part in (data.train, data.val, data.test)

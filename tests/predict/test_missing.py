@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from seqimg.cli.main import main
 from seqimg.data import Batch, ClipSource
 from seqimg.streaming import Stream
 from seqimg.training.evaluation import evaluate
@@ -15,7 +16,6 @@ from seqimg_predict.config import PredictConfig, PredictRun
 from seqimg_predict.masks import last_valid, masked_mean, mean_valid
 from seqimg_predict.task import PredictTask
 from tests.predict.clips import drifting
-from tests.support.cli import seqimg
 
 
 def _task(**values: object) -> PredictTask:
@@ -135,31 +135,24 @@ def test_run_gives_gaps_of_the_lead_in_back_and_complete_predictions() -> None:
     assert all(picture.isfinite().all() for picture in pictures[2:])
 
 
-def test_a_stack_with_gaps_goes_through_the_command_line(tmp_path: Path) -> None:
+def test_a_stack_with_gaps_goes_through_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def said(*words: str) -> tuple[str, str]:
+        code, (out, talk) = main(words), capfd.readouterr()
+        assert code == 0, talk
+        return out, talk
+
+    monkeypatch.chdir(tmp_path)
     np.save("gaps.npy", _gappy())
-    tiny = [
-        "--widths",
-        "4",
-        "--context",
-        "3",
-        "--horizon",
-        "2",
-        "--steps",
-        "2",
-        "--batch-size",
-        "2",
-        "--crop",
-        "8",
-    ]
-    trained = seqimg("predict", "train", "gaps.npy", *tiny, "-o", "mine")
-    assert trained.returncode == 0, trained.stderr
-    assert "missing values" in trained.stderr
-    assert " ms data + " in trained.stderr
-    figures = seqimg("predict", "eval", "--model", "mine/model", "gaps.npy", "--json")
-    assert figures.returncode == 0, figures.stderr
-    assert all(np.isfinite(v) for who in json.loads(figures.stdout)["overall"].values() for v in who.values())
-    done = seqimg("predict", "run", "gaps.npy", "--model", "mine/model", "--lead-in", "2", "-o", "next.npy")
-    assert done.returncode == 0, done.stderr
+    tiny = {"widths": 4, "context": 3, "horizon": 2, "steps": 2, "batch-size": 2, "crop": 8}
+    flags = [word for name, value in tiny.items() for word in (f"--{name}", str(value))]
+    _, talk = said("predict", "train", "gaps.npy", *flags, "-o", "mine")
+    assert "missing values" in talk
+    assert " ms data + " in talk
+    figures, _ = said("predict", "eval", "--model", "mine/model", "gaps.npy", "--json")
+    assert all(np.isfinite(v) for who in json.loads(figures)["overall"].values() for v in who.values())
+    said("predict", "run", "gaps.npy", "--model", "mine/model", "--lead-in", "2", "-o", "next.npy")
     written = np.load("next.npy")
     assert np.isnan(written[:2]).any()
     assert np.isfinite(written[2:]).all()

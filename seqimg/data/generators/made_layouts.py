@@ -8,6 +8,7 @@ from typing import BinaryIO, ClassVar, Self
 import numpy as np
 
 from seqimg.data.generators.coco_writing import CocoFile
+from seqimg.data.generators.record import ARRAY, BOXES, FRAMES
 from seqimg.data.generators.samples import Sample, Tracks
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.sequences import save_sequence
@@ -98,7 +99,7 @@ class FlowFolders(Layout):
     def write(self, number: int, sample: Sample) -> None:
         """Write one sequence and its flow."""
         stem = f"{number:06d}"
-        self._save(sample, Path("frames") / stem)
+        self._save(sample, Path(FRAMES) / stem)
         if sample.flow is not None:
             for name, values in (
                 ("flow", sample.flow.forward),
@@ -119,7 +120,7 @@ class CocoVideos(Layout):
 
     def __init__(self, folder: Path, form: str, fps: float) -> None:
         super().__init__(folder, form, fps)
-        self._file = CocoFile(folder / "annotations.json", fps)
+        self._file = CocoFile(folder / BOXES, fps)
 
     def write(self, number: int, sample: Sample) -> None:
         """Write one sequence and its boxes."""
@@ -173,7 +174,7 @@ class OneArray(Layout):
 
     def __init__(self, folder: Path, count: int, sample: Sample) -> None:
         super().__init__(folder, "npy", 0)
-        self.shown = Path("sequences.npy")
+        self.shown = Path(ARRAY)
         shape = sample.frames.shape
         self._shape = (count, *(shape[:3] if shape[3] == 1 else shape))
         self._files = ExitStack()

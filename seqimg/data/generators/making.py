@@ -1,6 +1,5 @@
 """Generated data sets on disk: sequences, and beside them what is known of them, in layouts that readers know."""
 
-import json
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +22,7 @@ from seqimg.data.generators.made_layouts import (
     OneArray,
     Plain,
 )
+from seqimg.data.generators.record import MAKER, RECORD, made_layout
 from seqimg.data.generators.requests import batch_of, checked_options, make_sample
 from seqimg.data.generators.samples import Sample
 from seqimg.errors import SeqimgError, UsageError
@@ -31,8 +31,6 @@ from seqimg.publish import publish_folder, write_json
 
 __all__ = ["Made", "MakeRequest", "make_dataset"]
 
-_RECORD = "dataset.json"
-_MAKER = "seqimg data make"
 _TOGETHER = 2**22  # bytes of frames made at a time where a generator makes many sequences at once
 _MOST = 1_000_000
 
@@ -143,7 +141,7 @@ def make_dataset(
                     classes[sample.label] = classes.get(sample.label, 0) + 1
                 boxes += 0 if sample.tracks is None else len(sample.tracks.frame)
                 advance(1)
-        write_json(temporary / _RECORD, _record(request, layout, classes))
+        write_json(temporary / RECORD, _record(request, layout, classes))
     return Made(
         folder=folder,
         open=folder / layout.shown,
@@ -222,11 +220,7 @@ def _written(folder: Path) -> int:
 def _check_replaceable(folder: Path) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    try:
-        ours = json.loads((folder / _RECORD).read_bytes())["made_by"] == _MAKER
-    except (OSError, ValueError, KeyError, TypeError):
-        ours = False
-    if not ours:
+    if made_layout(folder) is None:
         raise SeqimgError(
             f"{folder} exists and is no data set made by seqimg",
             why="nothing else is replaced",
@@ -236,7 +230,7 @@ def _check_replaceable(folder: Path) -> None:
 
 def _record(request: MakeRequest, layout: Layout, classes: Mapping[str, int]) -> dict[str, Any]:
     return {
-        "made_by": _MAKER,
+        "made_by": MAKER,
         "layout": layout.name,
         "classes": dict(classes),
         "request": {**asdict(request), "options": dict(request.options), "format": layout.format},

@@ -24,14 +24,16 @@ in its place.
 from pathlib import Path
 
 from seqimg.config import ReadingConfig
+from seqimg.data.generators.record import entrance
 from seqimg.data.items import Item
-from seqimg.data.layouts.arrays import MOVING_MNIST, PICKLE, PREDRNN, XY_NPZ
+from seqimg.data.layouts.arrays import PICKLE, PREDRNN, XY_NPZ
 from seqimg.data.layouts.base import Found, Index, Layout, is_clip
 from seqimg.data.layouts.benchmarks import HMDB51, KINETICS, UCF101
 from seqimg.data.layouts.coco import COCO_VID
 from seqimg.data.layouts.folders import CLASS_FOLDERS, FRAME_FOLDERS, KTH, VIDEOS
 from seqimg.data.layouts.lists import LIST
 from seqimg.data.layouts.mot import MOT
+from seqimg.data.layouts.moving import MOVING_MNIST
 from seqimg.errors import UsageError, did_you_mean
 from seqimg.sequences.base import SequenceError
 
@@ -71,9 +73,10 @@ def read(path: str, layout: str = "auto", reading: ReadingConfig | None = None) 
     name, _, option = layout.partition(":")
     if name == _SINGLE:
         return Index((Item(path, name=Path(path).name),))
+    path = str(entrance(Path(path))) if name == "auto" else path
     if name == "auto":
         chosen, saw = _detect(Path(path))
-        if chosen is None:
+        if chosen is None or (chosen is MOVING_MNIST and reading.axes):  # one stack is what has these axes
             return Index((Item(path, name=Path(path).name),))
     else:
         chosen, saw = _named(name), ""

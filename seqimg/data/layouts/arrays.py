@@ -1,14 +1,12 @@
-"""Data sets that are one array file: Moving MNIST, TaxiBJ, OpenSTL's own, PredRNN; pickles are refused.
+"""Data sets that are one archive of arrays: TaxiBJ, OpenSTL's own, PredRNN; pickles are refused.
 
 | layout | file | arrays |
 |---|---|---|
-| `moving-mnist` | `mnist_test_seq.npy` | `[20, N, H, W]` (time first) or `[N, 20, H, W]`, channels last or before H |
 | `xy-npz` | TaxiBJ's `dataset.npz`, OpenSTL's converted | `X_train, Y_train, X_val, …`, each `[N, T, C, H, W]` |
 | `predrnn` | `moving-mnist-train.npz` | `clips [2, N, 2]` (first, frames), `input_raw_data [frames, C, H, W]` |
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,100 +21,12 @@ from seqimg.data.layouts.stacks import Stack, StackSequence, member_names, stack
 from seqimg.errors import UsageError
 from seqimg.sequences.base import SequenceError
 
-__all__ = ["MOVING_MNIST", "PICKLE", "PREDRNN", "XY_NPZ"]
+__all__ = ["PICKLE", "PREDRNN", "XY_NPZ", "checked_count", "stack_opened"]
 
-_FEW = (1, 2, 3, 4)
-_USUAL = 20  # frames of a Moving MNIST sequence
-_CLEAR = 4  # times as many of one as of the other
-_ORDERS = ("time-first", "sample-first")
 _MAX_CLIPS = 2_000_000
 
 
-@dataclass(frozen=True)
-class _Order:
-    """Which axis of a Moving MNIST array is which: `time`, `samples` and, if any, `channels`."""
-
-    time_first: bool
-    channels: int | None
-
-    def sizes(self, shape: tuple[int, ...]) -> tuple[int, int, tuple[int, int, int]]:
-        """Return the number of sequences, of frames, and (height, width, channels)."""
-        samples, frames = (shape[1], shape[0]) if self.time_first else (shape[0], shape[1])
-        rest = [size for axis, size in enumerate(shape) if axis >= 2 and axis != self.channels]
-        return samples, frames, (rest[0], rest[1], 1 if self.channels is None else shape[self.channels])
-
-    def letters(self) -> str:
-        """Return the axes in words of one letter: N sequences, T frames."""
-        tail = {None: "HW", 2: "CHW"}.get(self.channels, "HWC")
-        return ("TN" if self.time_first else "NT") + tail
-
-
-def _npy_shape(path: Path) -> tuple[int, ...] | None:
-    if path.suffix.lower() != ".npy" or not path.is_file():
-        return None
-    try:
-        shape = Stack.open(path).shape
-    except (SequenceError, UsageError):
-        return None
-    # Four axes with one to four of something are one stack of frames.
-    if len(shape) == 5 or (len(shape) == 4 and shape[1] not in _FEW and shape[3] not in _FEW):
-        return shape
-    return None
-
-
-def _detect_moving(path: Path) -> str | None:
-    shape = _npy_shape(path)
-    return None if shape is None else f"an array of shape {shape}"
-
-
-def _order(path: Path, shape: tuple[int, ...], option: str) -> _Order:
-    if option not in ("", *_ORDERS):
-        raise UsageError(f"moving-mnist:{option} is not an order", why=f"orders: {', '.join(_ORDERS)}")
-    if len(shape) not in (4, 5) or not all(shape):
-        raise SequenceError(f"{path} is no Moving MNIST array", why=f"its shape is {shape}")
-    channels = None
-    if len(shape) == 5:
-        found = [axis for axis in (4, 2) if shape[axis] in _FEW]
-        if len(found) != 1:
-            raise UsageError(
-                f"the axes of {path} are ambiguous", why=f"its shape is {shape}: where are the channels?"
-            )
-        channels = found[0]
-    if option:
-        return _Order(option == "time-first", channels)
-    first, second = shape[:2]
-    if (first == _USUAL) != (second == _USUAL):
-        return _Order(first == _USUAL, channels)
-    if max(first, second) < _CLEAR * min(first, second):
-        raise UsageError(
-            f"the axes of {path} are ambiguous",
-            why=f"its shape is {shape}: are those {first} frames of {second} sequences?",
-            hint="--layout moving-mnist:time-first, or moving-mnist:sample-first",
-        )
-    return _Order(first < second, channels)
-
-
-def _moving(path: Path, found: Found) -> None:
-    stack = Stack.open(path)
-    order = _order(path, stack.shape, found.option)
-    limits, how = value_range([stack], found.reading)
-    samples, frames, size = order.sizes(stack.shape)
-    for sample in range(_checked(path, samples)):
-        frame = partial(_moving_frame, stack, order, sample)
-        opener = partial(_open, f"{path}[{sample}]", stack, size, frames, limits, frame)
-        found.items.append(Item(f"{path}[{sample}]", name=str(sample), opener=opener, cheap=True))
-    told = "as told" if found.option else f"told from its shape {stack.shape}"
-    found.detail = f"{frames} frames each, axes {order.letters()} ({told}), {how}"
-
-
-def _moving_frame(stack: Stack, order: _Order, sample: int, time: int) -> NDArray[np.generic]:
-    frame = stack.read(time, sample) if order.time_first else stack.read(sample, time)
-    if order.channels is None:
-        return frame[:, :, None]
-    return frame.transpose(1, 2, 0) if order.channels == 2 else frame
-
-
-def _open(
+def stack_opened(
     path: str,
     stack: Stack,
     size: tuple[int, int, int],
@@ -125,10 +35,16 @@ def _open(
     frame: Callable[[int], NDArray[np.generic]],
     reading: ReadingConfig,
 ) -> StackSequence:
+    """Open a sequence of `count` frames that `frame` gets out of a stack one by one."""
     return StackSequence(stack_info(path, stack, size, count, limits, reading), frame)
 
 
-def _checked(path: Path, count: int) -> int:
+def checked_count(path: Path, count: int) -> int:
+    """Return the number of sequences in a file, if it is not absurd.
+
+    Raises:
+        SequenceError: It is.
+    """
     if count > _MAX_CLIPS:
         raise SequenceError(f"cannot read {path}", why=f"it has more than {_MAX_CLIPS:,} sequences")
     return count
@@ -162,11 +78,11 @@ def _xy(path: Path, found: Found) -> None:
                 why=f"their shapes are {past.shape} and {future.shape}; [N, T, C, H, W] is needed",
             )
         channels, height, width = past.shape[2:]
-        for sample in range(_checked(path, past.shape[0])):
+        for sample in range(checked_count(path, past.shape[0])):
             name = f"{path}[{split}][{sample}]"
             count = past.shape[1] + future.shape[1]
             frame = partial(_xy_frame, past, future, sample)
-            opener = partial(_open, name, past, (height, width, channels), count, limits, frame)
+            opener = partial(stack_opened, name, past, (height, width, channels), count, limits, frame)
             found.items.append(Item(name, name=f"{split}/{sample}", split=split, opener=opener, cheap=True))
     found.detail = f"each X and then its Y, {how}"
 
@@ -198,7 +114,7 @@ def _predrnn(path: Path, found: Found) -> None:
     limits, how = value_range([frames] if later is frames else [frames, later], found.reading)
     table = np.stack([clips.read(half) for half in range(2)]).astype(np.int64)
     channels, height, width = frames.shape[1:]
-    for number in range(_checked(path, clips.shape[1])):
+    for number in range(checked_count(path, clips.shape[1])):
         (first, count), (second, more) = table[:, number].tolist()
         name = f"{path}[{number}]"
         if (
@@ -211,7 +127,7 @@ def _predrnn(path: Path, found: Found) -> None:
             )
             continue
         frame = partial(_predrnn_frame, frames, later, first, count, second)
-        opener = partial(_open, name, frames, (height, width, channels), count + more, limits, frame)
+        opener = partial(stack_opened, name, frames, (height, width, channels), count + more, limits, frame)
         found.items.append(Item(name, name=str(number), opener=opener, cheap=True))
     found.detail = f"each input and then its output, {how}"
 
@@ -241,9 +157,6 @@ def _refuse_pickle(path: Path, found: Found) -> None:
     )
 
 
-MOVING_MNIST = Layout(
-    "moving-mnist", "Moving MNIST .npy; moving-mnist:time-first or :sample-first", _detect_moving, _moving
-)
 XY_NPZ = Layout("xy-npz", "TaxiBJ and OpenSTL npz: X_train, Y_train, X_test, …", _detect_xy, _xy)
 PREDRNN = Layout("predrnn", "PredRNN npz: clips, input_raw_data", _detect_predrnn, _predrnn)
 PICKLE = Layout("pickle", "never read", _detect_pickle, _refuse_pickle)
