@@ -9,12 +9,12 @@ from pathlib import Path
 from seqimg.cli.output import command, output
 from seqimg.config import ReadingConfig
 from seqimg.errors import UsageError
+from seqimg.masking import masked
 from seqimg.publish import check_writable
 from seqimg.sequences import open_configured
 from seqimg.sequences.base import ASSUMED_FPS, Sequence
 from seqimg.sequences.convert import ChangedFrames, Conversion, Converted, convert_sequence
 from seqimg.sequences.geometry import Crop, Size
-from seqimg.sequences.live.masking import masked
 from seqimg.sequences.publishing import SavedSequence
 from seqimg.sequences.raw.piping import RawPipe
 from seqimg.sequences.selection import Moment, Span

@@ -8,9 +8,9 @@ from typing import Any
 from seqimg.cli.output import command, on_one_line, output
 from seqimg.config import ReadingConfig
 from seqimg.errors import SeqimgError, UsageError
+from seqimg.masking import masked
 from seqimg.publish import check_writable, publish_file
 from seqimg.sequences.base import Sequence, SequenceInfo
-from seqimg.sequences.live.masking import masked
 from seqimg.sequences.sheet import clock, contact_sheet
 from seqimg.sequences.survey import Survey, open_leniently, survey, understood
 

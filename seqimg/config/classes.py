@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serializer, field_validator
+
+from seqimg.masking import masked
 
 __all__ = ["Config", "Numbers", "Range", "ReadingConfig", "TaskConfig", "Words"]
 
@@ -141,3 +143,8 @@ class TaskConfig(ReadingConfig):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")
     workers: int = Field(0, ge=0, description="Processes that prepare clips beside the main one.")
     seed: int = Field(0, ge=0, description="Seed of everything random.")
+
+    @field_serializer("data", when_used="json")
+    def _without_credentials(self, data: tuple[str, ...]) -> tuple[str, ...]:
+        """What is written to disk names no password; what is handed on in memory does."""
+        return tuple(map(masked, data))

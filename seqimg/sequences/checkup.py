@@ -6,8 +6,8 @@ from typing import Literal
 
 from seqimg.config import ReadingConfig
 from seqimg.errors import SeqimgError, UsageError
+from seqimg.masking import masked
 from seqimg.sequences.base import Damage, Sequence, SequenceError, TimedFrame
-from seqimg.sequences.live.masking import masked
 from seqimg.sequences.survey import open_leniently, understood
 
 __all__ = ["MISSING", "Checkup", "check_sequence"]

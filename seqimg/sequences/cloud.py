@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seqimg.errors import SeqimgError, UnavailableError, UsageError
+from seqimg.masking import masked
 from seqimg.sequences.base import IMAGE_SUFFIXES, Sequence, SequenceError
 from seqimg.sequences.extras import needed
 from seqimg.sequences.info import TimedFrame
 from seqimg.sequences.isolated.reader import can_isolate
 from seqimg.sequences.limits import MAX_FETCH, MAX_FRAMES, check_limit
-from seqimg.sequences.live.masking import masked
 from seqimg.sequences.open import open_sequence
 
 __all__ = ["FetchedSequence"]

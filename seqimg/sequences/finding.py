@@ -5,9 +5,9 @@ from itertools import islice
 from pathlib import Path
 
 from seqimg.errors import UsageError, did_you_mean
+from seqimg.masking import masked
 from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
 from seqimg.sequences.formats import by_suffix, for_folder, schemes, suffixes
-from seqimg.sequences.live.masking import masked
 from seqimg.sequences.pictures.patterns import is_pattern
 from seqimg.sequences.sniff import sniff, sniff_folder
 

@@ -8,11 +8,11 @@ from typing import Any, get_args
 
 from seqimg.config import ReadingConfig
 from seqimg.errors import UnavailableError, UsageError, did_you_mean
+from seqimg.masking import masked
 from seqimg.plugins.manager import plugin_host
 from seqimg.sequences.base import Fit, Gaps, OnError, Sequence
 from seqimg.sequences.finding import format_of
 from seqimg.sequences.formats import by_scheme, unlike_files
-from seqimg.sequences.live.masking import masked
 
 __all__ = ["open_configured", "open_sequence"]
 

@@ -27,6 +27,7 @@ import torch
 
 from seqimg import __version__
 from seqimg.errors import SeqimgError
+from seqimg.masking import masked_word
 from seqimg.publish import write_json
 from seqimg.training.loop import StepReport
 
@@ -168,5 +169,5 @@ def environment() -> dict[str, object]:
         "processor": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [Path(sys.argv[0]).name, *map(masked_word, sys.argv[1:])],
     }

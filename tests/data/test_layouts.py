@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seqimg.config import ReadingConfig, TaskConfig
+from seqimg.config import ReadingConfig, Resolved, TaskConfig, to_toml
 from seqimg.data import FrameStore, Item, window_datasets
 from seqimg.data.layouts import LAYOUTS, Index, read
 from seqimg.data.layouts.lists import parse_line
 from seqimg.errors import SeqimgError, UsageError
+from seqimg.masking import masked_word
 from seqimg.sequences import save_sequence
 
 SKIP = ReadingConfig(on_error="skip")
@@ -508,3 +509,15 @@ def test_a_live_source_is_no_data_set() -> None:
     )
     with pytest.raises(UsageError, match="is live"):
         FrameStore.read(Item("cam", opener=lambda reading: Camera(info)), 0)
+
+
+def test_a_password_in_an_address_is_neither_shown_nor_stored() -> None:
+    config = TaskConfig(data=("http://me:secret@host.example/clip.mp4?key=abc", "clip.mp4"))
+    (item,) = read(config.data[0]).items
+    assert (item.path, item.name) == ("http://***@host.example/clip.mp4?key=***", "clip.mp4?key=***")
+    stored = to_toml("predict", Resolved(config, dict.fromkeys(TaskConfig.model_fields, "flag")))
+    for text in (stored, config.model_dump_json(), masked_word(f"--data={config.data[0]}")):
+        assert "host.example" in text
+        assert "secret" not in text
+        assert "abc" not in text
+    assert config.model_copy(update={"seed": 1}).data == config.data

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from seqimg.errors import SeqimgError, UnavailableError, UsageError
+from seqimg.masking import masked
 from seqimg.sequences import SequenceError, open_sequence, save_sequence
 from seqimg.sequences.live import reader as live
 from seqimg.sequences.live.camera import CameraDevice, open_camera
-from seqimg.sequences.live.masking import masked
 from seqimg.sequences.live.reader import StreamedVideo
 from tests.sequences.numbered import encode, number_of, numbered
 

@@ -24,15 +24,17 @@ def made_layout(folder: Path) -> str | None:
         return None
 
 
-def entrance(path: Path) -> Path:
-    """Return what a data set that seqimg made is read from; any other path as it is.
+def entrance(path: str) -> str:
+    """Return what a data set that seqimg made is read from; any other path or address as it is.
 
     Example:
         >>> folder = Path(tmp) / "made"
         >>> folder.mkdir()
         >>> _ = (folder / RECORD).write_text('{"made_by": "seqimg data make", "layout": "flow folders"}')
-        >>> entrance(folder).name, entrance(Path(tmp)) == Path(tmp)
-        ('frames', True)
+        >>> (folder / "frames").mkdir()
+        >>> Path(entrance(str(folder))).name, entrance("./a//b")
+        ('frames', './a//b')
     """
-    inside = _ENTRANCES.get(made_layout(path) or "")
-    return path / inside if inside and (path / inside).exists() else path
+    folder = Path(path)
+    inside = _ENTRANCES.get(made_layout(folder) or "")
+    return str(folder / inside) if inside and (folder / inside).exists() else path

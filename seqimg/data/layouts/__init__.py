@@ -21,6 +21,7 @@ in its place.
 | `predrnn` | PredRNN npz: `clips`, `input_raw_data` |
 """
 
+from functools import partial
 from pathlib import Path
 
 from seqimg.config import ReadingConfig
@@ -35,6 +36,8 @@ from seqimg.data.layouts.lists import LIST
 from seqimg.data.layouts.mot import MOT
 from seqimg.data.layouts.moving import MOVING_MNIST
 from seqimg.errors import UsageError, did_you_mean
+from seqimg.masking import masked
+from seqimg.sequences import open_configured
 from seqimg.sequences.base import SequenceError
 
 __all__ = ["LAYOUTS", "Index", "Item", "Layout", "read"]
@@ -72,12 +75,12 @@ def read(path: str, layout: str = "auto", reading: ReadingConfig | None = None) 
     reading = reading or ReadingConfig()
     name, _, option = layout.partition(":")
     if name == _SINGLE:
-        return Index((Item(path, name=Path(path).name),))
-    path = str(entrance(Path(path))) if name == "auto" else path
+        return Index((_single(path),))
     if name == "auto":
+        path = entrance(path)
         chosen, saw = _detect(Path(path))
         if chosen is None or (chosen is MOVING_MNIST and reading.axes):  # one stack is what has these axes
-            return Index((Item(path, name=Path(path).name),))
+            return Index((_single(path),))
     else:
         chosen, saw = _named(name), ""
         if not Path(path).exists():
@@ -96,6 +99,13 @@ def read(path: str, layout: str = "auto", reading: ReadingConfig | None = None) 
         _sentence(path, chosen, saw, found),
         tuple(found.skipped),
     )
+
+
+def _single(path: str) -> Item:
+    """Return a sequence by itself; its path is shown and stored, so an address goes without its password."""
+    shown = masked(path)
+    opener = None if shown == path else partial(open_configured, path)
+    return Item(shown, name=Path(shown).name, opener=opener)
 
 
 def _named(name: str) -> Layout:

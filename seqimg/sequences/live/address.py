@@ -9,8 +9,8 @@ import av
 import av.container
 import av.error
 
+from seqimg.masking import masked
 from seqimg.sequences.base import OnError, SequenceError
-from seqimg.sequences.live.masking import masked
 from seqimg.sequences.live.reader import OPEN_SECONDS, READ_SECONDS, RETRIES, StreamedVideo
 from seqimg.sequences.video.container import DEMUXERS
 
