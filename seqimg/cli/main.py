@@ -24,6 +24,7 @@ __all__ = ["main"]
 
 GLOBAL_OPTIONS: Final = ("--version", "--json", "--quiet", "--debug", "--no-plugins")
 _COMPLETION = "_SEQIMG_COMPLETE"
+_TERMINATED = 143  # what a shell reports for a process that SIGTERM ended
 
 app = typer.Typer(
     name="seqimg",
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen, args = take_global_options(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in chosen or os.environ.get("SEQIMG_DEBUG", "") not in ("", "0")
     configure(json="--json" in chosen, quiet="--quiet" in chosen, debug=debug)
-    with _watching_for_interrupts() as interrupted:
+    with _ended_by_sigterm(), _watching_for_interrupts() as interrupted:
         try:
             with _plugins_off() if "--no-plugins" in chosen else nullcontext():
                 code = _run(args, version="--version" in chosen)
@@ -134,6 +135,26 @@ def _watching_for_interrupts() -> Iterator[threading.Event]:
         yield event
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Have SIGTERM end a command as an error would, so that what it has begun is cleared away."""
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL or not _in_main_thread():
+        yield
+        return
+    owner = os.getpid()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != owner:  # a forked process has nothing of its own to clear away
+            os._exit(_TERMINATED)
+        raise SystemExit(_TERMINATED)
+
+    signal.signal(signal.SIGTERM, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _in_main_thread() -> bool:

@@ -1,12 +1,15 @@
 """`seqimg data make` on the command line."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from seqimg.data.generators.made_layouts import Layout
 from tests.support.cli import Result
 
 CLI = Callable[..., Result]
@@ -76,3 +79,15 @@ def test_help_is_light(cli: CLI) -> None:
     done = cli("data", "make", "--help")
     assert done.returncode == 0
     assert "--idx" in done.stdout
+
+
+def test_what_ends_a_command_early_leaves_nothing(
+    cli: CLI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "room").mkdir()
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        monkeypatch.setattr(Layout, "_show", lambda *_, number=number: os.kill(os.getpid(), number))
+        done = cli("data", "make", "motion", tmp_path / "room" / "out", "--count", "3", "--length", "3")
+        assert done.returncode == code
+        assert not list((tmp_path / "room").iterdir())
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
