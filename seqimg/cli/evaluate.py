@@ -1,5 +1,6 @@
 """`seqimg TASK eval`."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,9 @@ from seqimg.cli.output import command, output
 from seqimg.cli.tables import figures_table
 from seqimg.config import ReadingConfig
 from seqimg.data import Datasets, Part
+from seqimg.data.splits import overlapping
 from seqimg.errors import SeqimgError, UsageError
+from seqimg.masking import masked
 from seqimg.plugins import TaskSpec
 from seqimg.publish import check_writable, publish_file, write_json
 from seqimg.task import Task
@@ -48,7 +51,6 @@ def evaluate(
         check_writable(out, overwrite=overwrite)
     where = chosen_device(device)
     loaded = modelfolder.load(model, task=spec.name, device=where)
-    trained_on = set(loaded.task.config.data) & set(data)
     kept = loaded.task.config
     cut = {
         "layout": layout or (kept.layout if set(data) <= set(kept.data) else "auto"),
@@ -64,9 +66,7 @@ def evaluate(
         if sentence := kernel_sentence(loaded.model, where):
             output().say(sentence)
         _check(datasets, task, model, part)
-        if trained_on and part in ("all", "train"):
-            names = ", ".join(sorted(trained_on))
-            output().warn(f"the model was trained on {names}; --part test is what it has not seen")
+        _warn_of_known(data, kept.data, part, whole=datasets.whole)
         first = datasets.test[0].source.path
         with output().progress("Evaluating", total=len(datasets.test)) as bar:
             found = measure(task, loaded.model, datasets.test, batch_size=batch_size, advance=bar.advance)
@@ -80,6 +80,25 @@ def evaluate(
     output().hint(
         command("seqimg", spec.name, "run", "--model", model, first if Path(first).exists() else "VIDEO")
     )
+
+
+def _warn_of_known(data: list[str], known: Sequence[str], part: Part, *, whole: bool) -> None:
+    """Say if what is measured may be what the model has learnt from.
+
+    A part of the same data is the same part. Where whole sequences make the parts, those of other data that
+    hold some of them are others.
+    """
+    same = [path for path in data if masked(path) in known]
+    if same and part in ("all", "train"):
+        output().warn(f"the model was trained on {', '.join(same)}; --part test is what it has not seen")
+        return
+    shared = overlapping(data, known)
+    others = shared if whole else [path for path in shared if path not in same]
+    if others and set(map(masked, data)) != set(known):
+        output().warn(
+            f"the model was trained on {', '.join(known)}, split otherwise:"
+            f" what is measured of {', '.join(others)} may be what it has learnt from"
+        )
 
 
 def _check(datasets: Datasets, task: Task[Any, Any, Any], model: Path, part: Part) -> None:

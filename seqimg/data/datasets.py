@@ -55,6 +55,7 @@ class Datasets:
         readings: What was understood of each sequence, in a sentence.
         resources: What `close` closes.
         classes: Names of the classes that labels stand for; empty without labels.
+        whole: Whether the parts are made of whole sequences; else each sequence is split in time.
     """
 
     train: ClipDataset
@@ -64,6 +65,7 @@ class Datasets:
     readings: tuple[str, ...]
     resources: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)
     classes: tuple[str, ...] = ()
+    whole: bool = False
 
     def close(self) -> None:
         """Give up the frames; the clips cannot be read any more."""
@@ -153,6 +155,7 @@ def _windows(
         channels=stores[0].channels,
         readings=sources.readings,
         classes=sources.classes,
+        whole=splits is not None,
     )
 
 

@@ -1,14 +1,15 @@
 """What is for training, validation and testing: whole sequences, or parts of each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from pathlib import Path
 from typing import Literal
 
 from seqimg.data.generators.generator import Split
 from seqimg.data.items import Item
 from seqimg.errors import SeqimgError
 
-__all__ = ["Part", "part_span", "split_sequences"]
+__all__ = ["Part", "overlapping", "part_span", "split_sequences"]
 
 Part = Literal["all", "train", "val", "test"]
 """Share of each sequence: training, validation and test follow one another in time."""
@@ -77,6 +78,22 @@ def split_sequences(items: Sequence[Item], *, holdout: float, validation: float)
         _take(free, validation, "val")
         stated |= free
     return tuple(stated[item.path] for item in items)
+
+
+def overlapping(named: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return those of the named paths that lie in a known one, hold one, or are one.
+
+    Example:
+        >>> overlapping(["set/run", "a.mp4", "other"], ["set", "a.mp4", "b.mp4"])
+        ['set/run', 'a.mp4']
+    """
+    places = [Path(path).absolute() for path in known]
+    found = []
+    for path in named:
+        place = Path(path).absolute()
+        if any(place.is_relative_to(other) or other.is_relative_to(place) for other in places):
+            found.append(path)
+    return found
 
 
 def _key(items: Sequence[Item]):  # type: ignore[no-untyped-def]
