@@ -1,5 +1,6 @@
 """The plugin machinery, free of torch: specs, hooks, discovery and registries."""
 
+from seqimg.plugins.events import RunInfo
 from seqimg.plugins.hookspecs import hookimpl
 from seqimg.plugins.specs import (
     API_VERSION,
@@ -23,6 +24,7 @@ __all__ = [
     "DatasetSpec",
     "FormatSpec",
     "KernelSpec",
+    "RunInfo",
     "TaskSpec",
     "hookimpl",
     "resolve",

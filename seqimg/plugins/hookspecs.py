@@ -8,13 +8,18 @@ marked with [seqimg.plugins.hookimpl][]. Its distribution names it in the entry-
     radar = "seqimg_radar"
 
 A hook returns *descriptions*: code is named as `"module:attribute"` and imported on first use, so
-that the plugin's root module imports nothing heavy. Every hook is called once, when plugins load.
+that the plugin's root module imports nothing heavy. These hooks are called once, when plugins load.
+
+Three more, whose names begin with `seqimg_run_`, are called while a training runs. What they raise never
+stops it: it is told once, and the hook is left out from there on. They are called between steps, so
+that they should be quick, and by the first process alone where several train together.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pluggy
 
+from seqimg.plugins.events import RunInfo
 from seqimg.plugins.specs import (
     CellSpec,
     CheckSpec,
@@ -33,6 +38,9 @@ __all__ = [
     "seqimg_datasets",
     "seqimg_formats",
     "seqimg_kernels",
+    "seqimg_run_finished",
+    "seqimg_run_started",
+    "seqimg_run_step",
     "seqimg_tasks",
 ]
 
@@ -162,3 +170,52 @@ def seqimg_checks() -> Iterable[CheckSpec]:
         ...     return [CheckSpec(name="radar", summary="The radar feed.", check="seqimg_radar.checks:feed")]
     """
     return ()
+
+
+@hookspec
+def seqimg_run_started(run: RunInfo) -> None:
+    """A training begins; its folder is there.
+
+    Example:
+        >>> from seqimg.plugins import RunInfo, hookimpl
+        >>> SEQIMG_API = 1
+        >>> @hookimpl
+        ... def seqimg_run_started(run):
+        ...     print(f"{run.task} trains into {run.folder}")
+        >>> seqimg_run_started(RunInfo("predict", "runs/predict/1", {"seed": 0}, 100, "cpu"))
+        predict trains into runs/predict/1
+    """
+
+
+@hookspec
+def seqimg_run_step(run: RunInfo, figures: Mapping[str, object]) -> None:
+    """A step was done; `figures` holds what `metrics.jsonl` says of it (`step`, `loss`, `validation`, …).
+
+    Example:
+        >>> from seqimg.plugins import hookimpl
+        >>> SEQIMG_API = 1
+        >>> @hookimpl
+        ... def seqimg_run_step(run, figures):
+        ...     if figures["validation"]:
+        ...         print(f"step {figures['step']}: {figures['validation']}")
+        >>> seqimg_run_step(None, {"step": 500, "validation": {"mse": 0.25}})
+        step 500: {'mse': 0.25}
+    """
+
+
+@hookspec
+def seqimg_run_finished(run: RunInfo, outcome: Mapping[str, object]) -> None:
+    """A training has ended: `outcome["state"]` is `"finished"`, `"interrupted"` or `"failed"`.
+
+    It also holds the `step` reached, `seconds`, and after a failure its `reason`; what was found (`model`,
+    figures) once it is finished.
+
+    Example:
+        >>> from seqimg.plugins import hookimpl
+        >>> SEQIMG_API = 1
+        >>> @hookimpl
+        ... def seqimg_run_finished(run, outcome):
+        ...     print(f"{outcome['state']} after {outcome['step']} steps")
+        >>> seqimg_run_finished(None, {"state": "finished", "step": 100, "seconds": 9.5})
+        finished after 100 steps
+    """

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import cache
@@ -16,6 +16,7 @@ from seqimg import __version__
 from seqimg.errors import SeqimgError, UnavailableError, did_you_mean
 from seqimg.plugins import hookspecs
 from seqimg.plugins.discovery import Candidate, allow, find
+from seqimg.plugins.events import EVENTS
 from seqimg.plugins.registry import NameTakenError, Owner, Registry
 from seqimg.plugins.reports import PluginReport, Stage, reason_of
 from seqimg.plugins.specs import (
@@ -83,6 +84,14 @@ class PluginHost:
         """Return the reports of the plugins that failed."""
         return [report for report in self.reports if report.state == "failed"]
 
+    def listeners(self, event: str) -> list[tuple[str, Callable[..., object]]]:
+        """Return who listens to one of [seqimg.plugins.events.EVENTS][]: the plugin, and what to call.
+
+        What is called takes the hook's arguments by name; it may raise anything.
+        """
+        caller = getattr(self._manager.hook, event)
+        return [(found.plugin_name, _with_wanted(found)) for found in caller.get_hookimpls()]
+
     def _load_all(self) -> None:
         self.reports += map(self._load, _builtins())
         installed, damaged = find()
@@ -109,6 +118,7 @@ class PluginHost:
                 specs = [(hook, spec) for hook, answer in answers for spec in self._checked(hook, answer)]
                 stage = "names"
                 registered = tuple(self._add(hook, spec, owner) for hook, spec in specs)
+                registered += tuple(f"listener {name}" for name in self._listening(plugin))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 -- isolation: a plugin may fail in any way, sys.exit() included
@@ -137,21 +147,24 @@ class PluginHost:
                     answers.append((name, list(answer) if isinstance(answer, Iterator) else answer))
         return answers
 
+    def _listening(self, plugin: Any) -> list[str]:
+        hooks = {hook.name for hook in self._manager.get_hookcallers(plugin) or ()}
+        return [name for name in EVENTS if name in hooks]
+
     def _refuse_mistakes(self, plugin: Any, implemented: Collection[str]) -> None:
         """Refuse misspelt hooks and hooks without the decorator, which pluggy would pass over."""
-        for name in self._registries:
+        known = (*self._registries, *EVENTS)
+        for name in known:
             if name not in implemented and callable(getattr(plugin, name, None)):
                 raise _RefusedError(f"{name} lacks the @hookimpl decorator")
         try:
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
-            unknown = [name for name in implemented if name not in self._registries]
-            near = [did_you_mean(name, self._registries) for name in unknown]
+            unknown = [name for name in implemented if name not in known]
+            near = [did_you_mean(name, known) for name in unknown]
             raise _RefusedError(
                 f"unknown hook {', '.join(unknown)}",
-                why=f"did you mean {near[0]}?"
-                if near and near[0]
-                else f"hooks: {', '.join(self._registries)}",
+                why=f"did you mean {near[0]}?" if near and near[0] else f"hooks: {', '.join(known)}",
             ) from error
 
     def _checked(self, hook: str, answer: Any) -> Iterator[Spec]:
@@ -214,6 +227,14 @@ def _host() -> PluginHost:
 
 def _builtins() -> list[Candidate]:
     return [Candidate(Owner(name, "seqimg", __version__), target) for name, target in BUILTIN.items()]
+
+
+def _with_wanted(found: Any) -> Callable[..., object]:
+    def call(**given: object) -> object:
+        # A plugin's function names only the arguments it wants.
+        return found.function(**{name: given[name] for name in found.argnames})
+
+    return call
 
 
 def _check_api(plugin: Any, candidate: Candidate) -> None:

@@ -14,7 +14,6 @@ from seqimg.data import Batch, Datasets, collate
 from seqimg.data.datasets import ClipDataset
 from seqimg.errors import SeqimgError
 from seqimg.kernels import use_kernel
-from seqimg.streaming import Stream
 from seqimg.task import Task
 
 __all__ = ["DataSummary", "ModelSummary", "summarise_data", "summarise_model"]
@@ -180,12 +179,13 @@ def _precision(name: str, device: torch.device) -> AbstractContextManager[object
 
 
 def _state_bytes(model: nn.Module, frame: Tensor) -> int | None:
-    stream = Stream(model)
+    model.eval()
     try:
-        stream.step(frame)
+        with torch.inference_mode():
+            state = model(frame[None, None], None)[1]
     except Exception:  # noqa: BLE001 -- a plugin's model may need more than a frame; there is no figure then
         return None
-    return sum(_bytes(tensor) for tensor in _tensors(stream.state))
+    return sum(_bytes(tensor) for tensor in _tensors(state))
 
 
 def _tensors(value: object) -> Iterator[Tensor]:

@@ -7,6 +7,7 @@ import pluggy
 import pytest
 
 from seqimg.plugins import hookspecs
+from seqimg.plugins.events import EVENTS
 from seqimg.plugins.manager import PluginHost
 from tests.support.distributions import Site
 
@@ -26,5 +27,5 @@ def test_example_is_a_plugin(hook: str, site: Site) -> None:
     site.add("radar", source)
     report = next(report for report in PluginHost().reports if report.name == "radar")
     assert report.state == "ok", report.reason
-    kind = hook.removeprefix("seqimg_").removesuffix("s")
+    kind = "listener" if hook in EVENTS else hook.removeprefix("seqimg_").removesuffix("s")
     assert [entry.split()[0] for entry in report.registered] == [kind]
