@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqimg import modelfolder
+from seqimg.cli.fields import reading_flags
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.output import command, output
 from seqimg.cli.tables import figures_table
@@ -77,9 +78,8 @@ def evaluate(
     output().data(result, figures_table(found))
     if out is not None:
         output().say(f"Saved {out}")
-    output().hint(
-        command("seqimg", spec.name, "run", "--model", model, first if Path(first).exists() else "VIDEO")
-    )
+    source = first if Path(first).exists() else "VIDEO"
+    output().hint(command("seqimg", spec.name, "run", "--model", model, source, *reading_flags(reading)))
 
 
 def _warn_of_known(data: list[str], known: Sequence[str], part: Part, *, whole: bool) -> None:

@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from seqimg.config import Config, ReadingConfig, TaskConfig
 
-__all__ = ["SectionedCommand", "with_flags"]
+__all__ = ["SectionedCommand", "reading_flags", "with_flags"]
 
 _PLAIN = (bool, int, float, str)
 _HEADINGS: dict[type[Config], str] = {ReadingConfig: "Reading sequences", TaskConfig: "Training"}
@@ -73,6 +73,22 @@ def with_flags(
     command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
     command.__doc__ = function.__doc__
     return command
+
+
+def reading_flags(reading: ReadingConfig) -> list[str]:
+    """Return the words of a command line that read sequences in the same way again.
+
+    Example:
+        >>> reading_flags(TaskConfig(gaps="skip", value_range=(0, 4095), seed=3))
+        ['--gaps', 'skip', '--value-range', '0.0,4095.0']
+    """
+    words = []
+    for name, field in ReadingConfig.model_fields.items():
+        value = getattr(reading, name)
+        if value != field.default:
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            words += [f"--{name.replace('_', '-')}", text]
+    return words
 
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:

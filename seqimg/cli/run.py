@@ -12,6 +12,7 @@ from typing import Literal
 from torch import Tensor
 
 from seqimg import modelfolder
+from seqimg.cli.fields import reading_flags
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.output import Bar, command, output
 from seqimg.config import Config, ReadingConfig
@@ -77,7 +78,8 @@ def run(
     if target != _STDOUT:
         output().data(summary, f"Saved {target} ({summary['frames_written']} frames)")
     if not sequence.info.live:
-        output().hint(command("seqimg", spec.name, "eval", "--model", model, "--data", masked(source)))
+        again = ["--model", model, "--data", masked(source), *reading_flags(reading)]
+        output().hint(command("seqimg", spec.name, "eval", *again))
 
 
 def _apply(

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from seqimg.cli.fields import reading_flags
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.output import Bar, command, output
 from seqimg.cli.tables import figures_table
@@ -15,6 +16,7 @@ from seqimg.config import Resolved, TaskConfig, to_toml
 from seqimg.data import Datasets
 from seqimg.errors import UsageError
 from seqimg.kernels.allocator import keep_freed_memory
+from seqimg.masking import masked
 from seqimg.plugins import TaskSpec
 from seqimg.plugins.manager import plugin_host
 from seqimg.task import Task
@@ -88,8 +90,10 @@ def say_kernel(config: TaskConfig, model: nn.Module) -> None:
 
 
 def _evaluation(task: Task[Any, Any, Any], model: Path) -> str:
-    data = [word for path in task.config.data for word in ("--data", path)]
-    return command("seqimg", task.name, "eval", "--model", model, "--part", "test", *data)
+    data = [word for path in task.config.data for word in ("--data", masked(path))]
+    return command(
+        "seqimg", task.name, "eval", "--model", model, "--part", "test", *data, *reading_flags(task.config)
+    )
 
 
 def _check_channels(wanted: int, found: int) -> None:
