@@ -8,7 +8,8 @@ from seqimg.cli.output import Table, command, on_one_line, output
 from seqimg.errors import SeqimgError
 from seqimg.plugins.manager import plugin_host
 from seqimg.sequences.finding import format_of
-from seqimg.sequences.video.index import VideoIndex, index_video
+from seqimg.sequences.isolated.looking import index_of
+from seqimg.sequences.video.index import VideoIndex
 
 __all__ = ["index"]
 
@@ -25,7 +26,7 @@ def index(paths: Several[str]) -> None:
         for path in paths:
             began = time.perf_counter()
             try:
-                made = index_video(Path(path)) if _is_video(path) else None
+                made = index_of(Path(path)) if _is_video(path) else None
             except SeqimgError as error:
                 if len(paths) == 1:
                     raise

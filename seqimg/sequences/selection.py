@@ -101,6 +101,13 @@ class Span:
             begun = frame.index if begun is None else begun
             if (frame.index - begun) % self.every == 0:
                 yield frame
+        if begun is None and sequence.damage:
+            first = sequence.damage[0]
+            raise SequenceError(
+                f"cannot read {sequence.info.path}",
+                why=f"no frame is left: from frame {first.index}, {first.reason}",
+                hint=f"seqimg data check {shlex.quote(sequence.info.path)}",
+            )
         if begun is None:
             raise SequenceError(
                 f"{sequence.info.path} has no frame there",
@@ -126,9 +133,10 @@ def place_of(sequence: Sequence, seconds: float) -> int:
     place = Path(info.path)
     if info.format != "video" or not place.is_file():
         return 0
-    from seqimg.sequences.video.index import index_video
+    from seqimg.sequences.isolated.looking import index_of
+    from seqimg.sequences.isolated.reader import IsolatedSequence
 
-    index = index_video(place)
+    index = index_of(place, isolate=isinstance(sequence, IsolatedSequence))
     if index.frame_count is None:
         return 0
     return max(0, int(index.seconds.searchsorted(seconds)) - _MARGIN)

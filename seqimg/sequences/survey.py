@@ -12,9 +12,10 @@ from seqimg.plugins.manager import plugin_host
 from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceError, SequenceInfo
 from seqimg.sequences.finding import format_of
 from seqimg.sequences.formats import by_scheme
+from seqimg.sequences.isolated.looking import index_of, sound_of
 from seqimg.sequences.open import open_configured
-from seqimg.sequences.video.audio import AudioTrack, audio_tracks
-from seqimg.sequences.video.index import VideoIndex, index_video
+from seqimg.sequences.video.audio import AudioTrack
+from seqimg.sequences.video.index import VideoIndex
 
 __all__ = ["Keyframes", "Survey", "open_leniently", "survey", "understood"]
 
@@ -130,7 +131,7 @@ def survey(source: str, sequence: Sequence, damage: tuple[str, ...] = ()) -> Sur
     place = Path(info.path)
     local = not info.live and place.exists()
     is_video = local and info.format == "video"
-    index = index_video(place) if is_video else None
+    index = index_of(place) if is_video else None
     exact = None if index is None else index.frame_count
     count = info.frame_count if exact is None else exact
     return Survey(
@@ -140,7 +141,7 @@ def survey(source: str, sequence: Sequence, damage: tuple[str, ...] = ()) -> Sur
         duration=_duration(info, count, index),
         keyframes=None if index is None else _keyframes(index),
         doubt=None if index is None else index.doubt,
-        sound=audio_tracks(place) if is_video else (),
+        sound=sound_of(place) if is_video else (),
         size=_bytes(place) if local else None,
         damage=damage,
     )

@@ -1,6 +1,7 @@
 """A format for tests whose files say what becomes of the process that reads them: `segv 3` at the fourth frame."""
 
 import ctypes
+import hashlib
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from seqimg.errors import SeqimgError
 from seqimg.plugins import FormatSpec, hookimpl
 from seqimg.sequences.base import Damage, OnError, Sequence, SequenceError, SequenceInfo, TimedFrame
 from seqimg.sequences.isolated.pulse import pulse
+from seqimg.sequences.isolated.standstill import is_careful, watched
 
 SEQIMG_API = 1
 COUNT = 12
@@ -77,6 +79,11 @@ class BadSequence(Sequence):
             case "spin":
                 # No Python runs meanwhile, and no signal handler of it: the lock is never given back.
                 ctypes.PyDLL(None).sleep(1000)
+            case "still" | "stuck":
+                if self.action == "stuck" or not is_careful():
+                    watched(time.sleep)(1000)
+            case "slow":  # a decoder at work, for longer than one may stand still
+                watched(_compute)(6)
             case "work":
                 for _ in range(30):
                     time.sleep(0.1)
@@ -95,6 +102,12 @@ class BadSequence(Sequence):
                 print("noise on stderr", file=sys.stderr)
             case "fine":
                 pass
+
+
+def _compute(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        hashlib.sha256(bytes(2**20))
 
 
 @hookimpl

@@ -14,10 +14,27 @@ from pathlib import Path
 from time import monotonic
 
 from seqimg.errors import UnavailableError
-from seqimg.sequences.isolated.messages import MAX_LINE, Alive, Message, NonsenseError, Stopped, encode, parse
+from seqimg.sequences.isolated.messages import (
+    MAX_LINE,
+    Alive,
+    Message,
+    NonsenseError,
+    Still,
+    Stopped,
+    encode,
+    parse,
+)
 from seqimg.sequences.isolated.ring import Ring, create_ring_file
 
-__all__ = ["Decoder", "DecoderGoneError", "end_decoders", "give_back", "take", "told_to_forget"]
+__all__ = [
+    "Decoder",
+    "DecoderGoneError",
+    "StandstillError",
+    "end_decoders",
+    "give_back",
+    "take",
+    "told_to_forget",
+]
 
 _MOST_IDLE = 2
 _LARGE_RING = 2**28  # bytes that an idle decoder must not keep
@@ -27,6 +44,10 @@ _DEBUG = "SEQIMG_DEBUG"
 
 class DecoderGoneError(Exception):
     """A decoder died, fell silent or went mad; the text says which."""
+
+
+class StandstillError(DecoderGoneError):
+    """Its threads wait for each other; decoding one frame at a time may get past that."""
 
 
 class Decoder:
@@ -86,13 +107,15 @@ class Decoder:
         """Return what it says next, signs of life aside.
 
         Raises:
-            DecoderGoneError: It died, said nonsense, or nothing at all for so many seconds.
+            DecoderGoneError: It died, stands still, said nonsense, or nothing at all for so many seconds.
         """
         while True:
             try:
                 message = parse(self._line(seconds))
             except NonsenseError as error:
                 raise DecoderGoneError(f"its decoder answered nonsense ({error})") from error
+            if isinstance(message, Still):
+                raise StandstillError("its decoder stands still")
             if not isinstance(message, Alive):
                 return message
 

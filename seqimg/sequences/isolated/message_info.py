@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import fields
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeGuard
 
 from seqimg.sequences.base import DTYPES, SequenceError
 from seqimg.sequences.info import SequenceInfo
@@ -47,7 +47,7 @@ def plain_fraction(fraction: Fraction) -> dict[str, list[int]]:
     return {"fraction": [fraction.numerator, fraction.denominator]}
 
 
-def is_count(value: object) -> bool:
+def is_count(value: object) -> TypeGuard[int]:
     """Tell whether a value counts something."""
     return type(value) is int and 0 <= value < 2**63
 

@@ -27,11 +27,13 @@ __all__ = [
     "MAX_LINE",
     "Alive",
     "Announced",
+    "Answer",
     "Ended",
     "Failed",
     "Message",
     "NonsenseError",
     "Opened",
+    "Still",
     "Stopped",
     "encode",
     "failure",
@@ -124,7 +126,23 @@ class Stopped:
     """A pass that was to stop has; all that was said before concerns it."""
 
 
-Message = Opened | Announced | Ended | Failed | Alive | Stopped
+@dataclass(frozen=True, slots=True)
+class Still:
+    """The threads of the decoder wait for each other for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found by looking at a file.
+
+    Attributes:
+        words: As they came: whoever asked has to check them.
+    """
+
+    words: dict[str, Any]
+
+
+Message = Opened | Announced | Answer | Ended | Failed | Alive | Still | Stopped
 
 
 def encode(words: Mapping[str, object]) -> bytes:
@@ -164,8 +182,12 @@ def parse(line: bytes) -> Message:
             return Opened(info_from(words.get("info")))
         case "failed":
             return _failed(words)
+        case "answer":
+            return Answer(words)
         case "alive":
             return Alive()
+        case "still":
+            return Still()
         case "stopped":
             return Stopped()
     raise NonsenseError(f"say is {say!r:.40}")

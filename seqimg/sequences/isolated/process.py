@@ -27,6 +27,7 @@ from seqimg.sequences.isolated.message_info import info_words
 from seqimg.sequences.isolated.messages import encode, failure, words_of
 from seqimg.sequences.isolated.pulse import listen
 from seqimg.sequences.isolated.ring import Ring
+from seqimg.sequences.isolated.standstill import be_careful, watch
 
 __all__ = ["main"]
 
@@ -98,6 +99,8 @@ class _Server:
                     self._guarded(self._find, command)
                 case "pass":
                     self._guarded(self._play, command)
+                case "look":
+                    self._guarded(self._look, command)
                 case "stop":
                     self._channel.say({"say": "stopped"})
                 case "forget":
@@ -115,11 +118,15 @@ class _Server:
             opened = self._open.get(command["key"])
             self._channel.say(failure(error, self._news(opened) if opened else []))
 
+    def _go_where_asked(self, command: dict[str, Any]) -> None:
+        if command["cwd"] is not None:
+            os.chdir(command["cwd"])
+
     def _find(self, command: dict[str, Any]) -> _Opened:
         """Return the sequence a command is about; open it, and say so, if it is not."""
         key = command["key"]
-        if command["cwd"] is not None:
-            os.chdir(command["cwd"])
+        be_careful(command["careful"])
+        self._go_where_asked(command)
         if key not in self._open:
             reader: Callable[..., Sequence] = plugin_host().formats.load(command["format"], "reader")
             options = {name: tuple(v) if isinstance(v, list) else v for name, v in command["options"].items()}
@@ -134,6 +141,13 @@ class _Server:
         opened = self._open[key] = self._open.pop(key)
         self._limit_memory(command, opened.sequence.info)
         return opened
+
+    def _look(self, command: dict[str, Any]) -> None:
+        from seqimg.sequences.isolated.looking import look
+
+        self._go_where_asked(command)
+        self._limit_memory(command)
+        self._channel.say(look(command["format"], Path(command["source"]), self._ring))
 
     def _forget(self, key: int) -> None:
         opened = self._open.pop(key, None)
@@ -205,9 +219,17 @@ def main(arguments: list[str]) -> int:
     _leave_no_core()
     channel = _Channel(socket.socket(fileno=connection))
     listen(channel.pulse)
+    watch(lambda: _give_up(channel))
     with suppress(BrokenPipeError, ConnectionResetError):
         _Server(channel, Ring(ring)).serve()
     return 0
+
+
+def _give_up(channel: _Channel) -> None:
+    """Say that the decoder stands still, which the thread in it never will, and end all."""
+    with suppress(OSError):
+        channel.say({"say": "still"})
+    os._exit(1)
 
 
 def _begun(sequence: Sequence, wanted: Any) -> Iterator[TimedFrame]:

@@ -6,6 +6,8 @@ it ask for too much memory, that costs this one sequence: a `SequenceError`
 names the file, the frame and what happened; with `on_error="skip"` or `"truncate"` the pass ends there
 and the loss stands in `damage`. The next sequence gets a fresh process.
 
+- A decoder whose threads wait for each other is given up after 4 seconds, and the sequence is read again with
+  one frame decoded at a time, from the frame on that did not come.
 - A process that gives no frame and no sign of work for 30 seconds is ended; `SEQIMG_DECODE_SECONDS` says
   another number.
 - It may take 4 GiB of memory, twice the file's size and 64 frames beyond what it starts with;
@@ -13,62 +15,42 @@ and the loss stands in `damage`. The next sequence gets a fresh process.
 """
 
 import math
-import os
-import sys
 import weakref
-from collections.abc import Generator, Mapping
+from bisect import bisect_left
+from collections.abc import Generator
 from collections.abc import Sequence as Several
-from dataclasses import dataclass
-from itertools import count
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from seqimg.errors import SeqimgError, UsageError
+from seqimg.errors import SeqimgError
+from seqimg.masking import masked
 from seqimg.sequences.base import Damage, Sequence, SequenceError
 from seqimg.sequences.info import SequenceInfo, TimedFrame
 from seqimg.sequences.isolated.decoder import (
     Decoder,
     DecoderGoneError,
+    StandstillError,
     end_decoders,
     give_back,
     take,
     told_to_forget,
 )
 from seqimg.sequences.isolated.messages import Announced, Ended, Failed, Opened
+from seqimg.sequences.isolated.request import (
+    Request,
+    can_isolate,
+    memory_allowed,
+    new_key,
+    said,
+    seconds_allowed,
+    words,
+)
 from seqimg.sequences.isolated.ring import slots_for
-from seqimg.sequences.live.masking import masked
 from seqimg.sequences.pixeltypes import Pixels
 
-__all__ = ["SECONDS", "IsolatedSequence", "Request", "can_isolate", "end_decoders"]
+__all__ = ["IsolatedSequence", "Request", "can_isolate", "end_decoders"]
 
-SECONDS = 30.0
-"""How long a decoder may say nothing, unless `SEQIMG_DECODE_SECONDS` says otherwise."""
-
-_MEMORY = 4.0
 _MOST_PLACES = 50_000
-_keys = count()
-
-
-def can_isolate() -> bool:
-    """Tell whether this system has what isolation needs: POSIX descriptors that are handed to children."""
-    return os.name == "posix" and bool(sys.executable)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a decoder needs to know to open a sequence.
-
-    Attributes:
-        format: The format's name.
-        source: A path, or an address as text.
-        options: The reader's options.
-    """
-
-    format: str
-    source: Path | str
-    options: Mapping[str, Any]
 
 
 class IsolatedSequence(Sequence):
@@ -85,26 +67,16 @@ class IsolatedSequence(Sequence):
     """
 
     def __init__(self, request: Request) -> None:
-        self._request, self._key = request, next(_keys)
-        self._seconds, self._memory = _limit("SECONDS", SECONDS), _limit("MEMORY", _MEMORY)
+        self._request, self._key = request, new_key()
+        self._seconds, self._memory = seconds_allowed(), memory_allowed()
         self._place = masked(str(request.source))
         self._own: Decoder | None = None
-        decoder = take(self._key)
+        self._careful = False
         try:
-            decoder.send(self._words("open"))
-            message = decoder.receive(self._seconds)
-            if isinstance(message, Failed) and message.expected:
-                give_back(decoder)
-                raise message.error()
-            info = _checked(message)
-        except DecoderGoneError as gone:
-            decoder.kill()
-            raise self._error(str(gone), None) from None
-        except SeqimgError:
-            raise
-        except BaseException:
-            decoder.kill()
-            raise
+            decoder, info = self._opened()
+        except StandstillError:
+            self._careful = True
+            decoder, info = self._opened()
         super().__init__(info)
         self._place = info.path
         decoder.known.add(self._key)
@@ -114,6 +86,31 @@ class IsolatedSequence(Sequence):
             weakref.finalize(self, decoder.kill)
         else:
             give_back(decoder)
+
+    def _opened(self) -> tuple[Decoder, SequenceInfo]:
+        """Have a decoder open the sequence.
+
+        Raises:
+            StandstillError: Its threads wait for each other, which they might not if it were careful.
+        """
+        decoder = take(self._key)
+        try:
+            decoder.send(self._words("open"))
+            message = decoder.receive(self._seconds)
+            if isinstance(message, Failed) and message.expected:
+                give_back(decoder)
+                raise message.error()
+            return decoder, _checked(message)
+        except DecoderGoneError as gone:
+            decoder.kill()
+            if isinstance(gone, StandstillError) and not self._careful:
+                raise
+            raise self._error(str(gone), None) from None
+        except SeqimgError:
+            raise
+        except BaseException:
+            decoder.kill()
+            raise
 
     def close(self) -> None:
         """End every pass and release what it holds, the reader in the other process included."""
@@ -139,24 +136,45 @@ class IsolatedSequence(Sequence):
 
     def _pass(self, wanted: int | Several[int]) -> Generator[TimedFrame, None, None]:
         """Play the frames from a place on, or those at certain places."""
-        decoder = self._own or take(self._key)
-        place, ended = wanted if isinstance(wanted, int) else min(wanted, default=0), False
+        place = wanted if isinstance(wanted, int) else min(wanted, default=0)
         try:
-            for item in self._frames_of(decoder, wanted):
+            for item in self._items(wanted):
                 if isinstance(item, TimedFrame):
                     place = item.index + 1
                     yield item
                 else:
-                    self.damage.append(item)
                     place = max(place, item.index + (item.count or 0))
-            ended = True
+                    self.damage.append(item)
+        except StandstillError as gone:
+            if self._careful or self._own is not None:
+                self._end_at(place, wanted, gone)
+                return
+            self._careful = True
+            # Frames are taken up where they stopped; what was left out before is known.
+            yield from self._pass(place if isinstance(wanted, int) else wanted[bisect_left(wanted, place) :])
         except DecoderGoneError as gone:
+            self._end_at(place, wanted, gone)
+
+    def _end_at(self, place: int, wanted: int | Several[int], gone: DecoderGoneError) -> None:
+        """Follow the policy on damage where a decoder is gone."""
+        if not isinstance(wanted, int):
+            place = next((index for index in wanted if index >= place), place)
+        if self._request.options.get("on_error", "error") == "error":
+            raise self._error(str(gone), place) from None
+        self.damage.append(Damage(place, None, str(gone)))
+
+    def _items(self, wanted: int | Several[int]) -> Generator[TimedFrame | Damage, None, None]:
+        """Yield what a decoder gives that is taken for this, and not used again if it is gone."""
+        decoder, ended = self._own or take(self._key), False
+        known = len(self.damage)
+        try:
+            for item in self._frames_of(decoder, wanted):
+                if isinstance(item, TimedFrame) or item not in self.damage[:known]:
+                    yield item
+            ended = True
+        except DecoderGoneError:
             decoder.kill()
-            if not isinstance(wanted, int):
-                place = next((index for index in wanted if index >= place), place)
-            if self._request.options.get("on_error", "error") == "error":
-                raise self._error(str(gone), place) from None
-            self.damage.append(Damage(place, None, str(gone)))
+            raise
         except SeqimgError:
             ended = True
             raise
@@ -183,9 +201,7 @@ class IsolatedSequence(Sequence):
         ring.reserve(slot_bytes, slots)
         ring.divide(slot_bytes, slots)
         decoder.known.add(self._key)
-        decoder.send(
-            self._words("pass") | {"wanted": _said(wanted), "slot_bytes": slot_bytes, "slots": slots}
-        )
+        decoder.send(self._words("pass") | {"wanted": said(wanted), "slot_bytes": slot_bytes, "slots": slots})
         number = unthanked = 0
         while True:
             message = decoder.receive(self._seconds)
@@ -212,17 +228,7 @@ class IsolatedSequence(Sequence):
                 raise DecoderGoneError("its decoder answered out of turn")
 
     def _words(self, do: str) -> dict[str, object]:
-        request = self._request
-        return {
-            "do": do,
-            "key": self._key,
-            "cwd": _current_folder(),
-            "format": request.format,
-            "source": str(request.source),
-            "is_path": isinstance(request.source, Path),
-            "options": dict(request.options),
-            "memory": int(self._memory * 2**30),
-        }
+        return words(do, self._request, key=self._key, memory=self._memory, careful=self._careful)
 
     def _check_same(self, found: SequenceInfo) -> None:
         """Compare what a decoder opened anew with what was opened first."""
@@ -243,35 +249,9 @@ def _kind(info: SequenceInfo) -> tuple[int, int, int, str]:
     return info.height, info.width, info.channels, info.dtype
 
 
-def _said(wanted: int | Several[int]) -> object:
-    """Return places as a message says them: a range may be as long as the sequence."""
-    if isinstance(wanted, range):
-        return {"range": [wanted.start, wanted.stop, wanted.step]}
-    return wanted if isinstance(wanted, int) else list(wanted)
-
-
 def _checked(message: object) -> SequenceInfo:
     if isinstance(message, Failed):
         raise DecoderGoneError(f"its decoder failed ({message.message})")
     if not isinstance(message, Opened):
         raise DecoderGoneError("its decoder answered out of turn")
     return message.info
-
-
-def _current_folder() -> str | None:
-    try:
-        return os.getcwd()
-    except FileNotFoundError:
-        return None
-
-
-def _limit(name: str, default: float) -> float:
-    variable = f"SEQIMG_DECODE_{name}"
-    text = os.environ.get(variable, "")
-    try:
-        value = float(text or default)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise UsageError(f"{variable} is {text!r}", why="it must be a number above 0")
-    return value

@@ -11,6 +11,7 @@ import av.error
 import av.video.stream
 
 from seqimg.sequences.base import SequenceError
+from seqimg.sequences.isolated.standstill import is_careful
 from seqimg.sequences.limits import MAX_FPS, MAX_PIXELS, check_size
 from seqimg.sequences.sniff import sniff
 
@@ -74,7 +75,8 @@ def video_stream(
     if stream.codec_context is None:
         raise SequenceError(f"cannot read {path}", why="no decoder knows its codec")
     check_size(path, stream.codec_context.height, stream.codec_context.width, 3)
-    stream.thread_type = "AUTO"
+    # Threads that decode several frames at once may come to wait for each other.
+    stream.thread_type = "SLICE" if is_careful() else "AUTO"
     stream.codec_context.thread_count = threads
     explode = strict and stream.codec_context.name in _PATCHED_UP
     strictness = {"err_detect": "crccheck+explode"} if explode else {}

@@ -19,7 +19,7 @@ from seqimg.sequences.video.matroska import Blocks
 from seqimg.sequences.video.packets import is_hidden, is_whole, packets_of
 from seqimg.sequences.video.tail import Tail
 
-__all__ = ["VideoIndex", "cached_index", "index_video", "time_base"]
+__all__ = ["VideoIndex", "cached_index", "index_video", "is_sensible", "time_base"]
 
 _MAX_FRAMES = 2**24  # over three days at 60 frames a second; 16 bytes each
 # PyAV's version stands for FFmpeg's, which decides on time stamps; the number is raised with our own rules.
@@ -108,12 +108,13 @@ def cached_index(path: Path) -> VideoIndex | None:
     try:
         pts, keyframes = arrays["pts"], arrays["keyframes"]
         index = VideoIndex(path, pts, keyframes, Fraction(meta["time_base"]), meta["doubt"], cached=True)
-        return index if meta["maker"] == _MAKER and _is_sensible(index) else None
+        return index if meta["maker"] == _MAKER and is_sensible(index) else None
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
 
 
-def _is_sensible(index: VideoIndex) -> bool:
+def is_sensible(index: VideoIndex) -> bool:
+    """Tell whether an index could be one: times rise, and keyframes are frames."""
     return all(
         values.dtype == np.int64 and values.ndim == 1 and bool((np.diff(values) > 0).all())
         for values in (index.pts, index.keyframes)

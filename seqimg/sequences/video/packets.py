@@ -11,6 +11,7 @@ import av.video.codeccontext
 import av.video.frame
 import av.video.stream
 
+from seqimg.sequences.isolated.standstill import watched
 from seqimg.sequences.limits import MAX_PIXELS
 from seqimg.sequences.video.h264_header import may_have_fields
 
@@ -78,13 +79,13 @@ def packet_decoder(stream: av.video.stream.VideoStream) -> PacketDecoder:
     """Return what decodes the packets of `stream`, with their transparency if there is any."""
     name = _alpha_decoder(stream)
     if name is None:
-        return lambda packet: stream.decode(packet)
+        return watched(lambda packet: stream.decode(packet))
     context = av.CodecContext.create(name, "r")
     assert isinstance(context, av.video.codeccontext.VideoCodecContext)
     context.extradata = stream.codec_context.extradata
     context.thread_count = stream.codec_context.thread_count
     context.options = {"max_pixels": str(MAX_PIXELS)}
-    return lambda packet: context.decode(packet if packet is not None and packet.size else None)
+    return watched(lambda packet: context.decode(packet if packet is not None and packet.size else None))
 
 
 def trusts_packets(stream: av.video.stream.VideoStream) -> bool:
