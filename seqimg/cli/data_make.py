@@ -154,5 +154,9 @@ def _contents(made: "Made") -> str:
 
 def _next(made: "Made") -> str:
     from seqimg.cli.output import command
+    from seqimg.data.generators.made_layouts import OneArray
 
+    # An array of many sequences is no sequence to look into.
+    if made.layout == OneArray.name:
+        return command("seqimg", "predict", "train", "--data", made.folder)
     return command("seqimg", "data", "info", made.open)

@@ -5,9 +5,13 @@ from seqimg.training.evaluation import Evaluation
 
 __all__ = ["figures_table"]
 
+_SHOWN = 12  # more sequences than these are one line; `--json` and the report have them all
+
 
 def figures_table(evaluation: Evaluation) -> Table:
     """Lay out an evaluation: a row for the model and each baseline, of each sequence and of all together.
+
+    Of very many sequences only the figures of all together are shown.
 
     The leading metric stands first.
 
@@ -17,7 +21,9 @@ def figures_table(evaluation: Evaluation) -> Table:
         ['a.mp4', 'model', '0.5']
     """
     groups = dict(evaluation.sequences)
-    if len(groups) != 1:
+    if len(groups) > _SHOWN:
+        groups = {f"all {len(groups):,} sequences": evaluation.overall}
+    elif len(groups) != 1:
         groups["all"] = evaluation.overall
     metrics = list(next(iter(evaluation.overall.values())))
     rows = [

@@ -153,7 +153,7 @@ def _said(stores: Sequence[FrameSource]) -> list[str]:
     sizes = sorted({(store.info.width, store.info.height) for store in stores})
     shown = ", ".join(f"{width}×{height}" for width, height in sizes[:3]) + (", …" if len(sizes) > 3 else "")
     frames = f"{min(lengths):,} to {max(lengths):,}" if min(lengths) < max(lengths) else f"{lengths[0]:,}"
-    kinds = sorted({f"{store.info.dtype} with {store.channels} channels" for store in stores})
+    kinds = sorted({store.info.kind for store in stores})
     what = f"{len(stores):,} sequences of {frames} frames, {sum(lengths):,} in all, {shown}, {', '.join(kinds[:3])}."
     return [what, *_several(losses)]
 

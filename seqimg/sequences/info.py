@@ -123,14 +123,19 @@ class SequenceInfo:
             absent |= np.isnan(frame)
         return absent if absent.any() else None
 
+    @property
+    def kind(self) -> str:
+        """What its pixels are, in words: `8-bit RGB`."""
+        colours = _COLOURS.get(self.channels, f"{self.channels} channels")
+        return f"{_DEPTHS.get(self.dtype, self.dtype)} {colours}"
+
     def sentence(self) -> str:
         """Say in one line what was understood."""
         place = self.path.rstrip("/") + "/" if self.format == "frames" else self.path
-        colours = _COLOURS.get(self.channels, f"{self.channels} channels")
         parts = [
             f"Read {place} as {_counted(self.frame_count)}",
             f"{self.width}{_TIMES}{self.height}",
-            f"{_DEPTHS.get(self.dtype, self.dtype)} {colours}",
+            self.kind,
             *([self.codec] if self.codec else []),
             *([f"{float(self.fps):.5g} fps"] if self.fps else []),
             *self.notes,

@@ -22,7 +22,7 @@ def test_the_last_lines_name_the_file_to_open_and_what_to_try(cli: CLI, tmp_path
     assert done.stdout == f"Saved {out / 'sequences.npy'} (one array, 4 sequences)\n"
     assert done.stderr.splitlines() == [
         "Making 4 sequences of moving-digits, 3 frames each, 40×32, split train, seed 0.",
-        f"Try: seqimg data info '{out / 'sequences.npy'}'",
+        f"Try: seqimg predict train --data '{out}'",
     ]
     assert np.load(out / "sequences.npy").shape == (4, 3, 32, 40)
 
