@@ -3,35 +3,35 @@
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
-from fractions import Fraction
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from torch import Tensor
-
 from seqimg import modelfolder
+from seqimg.batch.application import Application
+from seqimg.batch.sources import Many, several
 from seqimg.cli.fields import reading_flags
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
-from seqimg.cli.output import Bar, command, output
+from seqimg.cli.many import ManyOptions, check_single, run_many
+from seqimg.cli.output import command, output
 from seqimg.config import Config, ReadingConfig
-from seqimg.data import to_frame, to_tensor
-from seqimg.errors import SeqimgError, UsageError
+from seqimg.errors import UsageError
 from seqimg.plugins import TaskSpec
 from seqimg.publish import check_writable, publish_file, write_json
 from seqimg.sequences import open_configured, save_sequence
-from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceInfo
+from seqimg.sequences.base import Sequence, SequenceInfo
+from seqimg.sequences.formats import by_suffix
 from seqimg.sequences.live.masking import is_address, masked
 from seqimg.sequences.pictures.patterns import is_pattern, plain_name
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.publishing import SavedSequence
 from seqimg.sequences.raw.piping import RawPipe
-from seqimg.streaming import Stream
 
 __all__ = ["run"]
 
 _STDOUT = Path("-")
+_SINGLE = ManyOptions()
 
 
 def run(
@@ -44,16 +44,24 @@ def run(
     out: Path | None,
     overwrite: bool,
     device: Literal["auto", "cpu", "cuda"],
+    chosen: ManyOptions = _SINGLE,
 ) -> None:
     """Apply a model to a sequence and write the pictures, and beside them a JSON unless `out` was given.
 
     Everything is read and decided before the first byte is written; memory does not grow with the
-    length of the sequence.
+    length of the sequence. A source that is many sequences goes to [seqimg.cli.many.run_many][].
 
     Raises:
         SeqimgError: The sequence, the model or the output cannot be used.
     """
     stem = _stem(source)
+    if many := several(source, out or Path(f"{stem}.{spec.name}"), each=chosen.each):
+        _check_folder(many, out)
+        run_many(
+            spec, many, model, options, reading=reading, overwrite=overwrite, device=device, chosen=chosen
+        )
+        return
+    check_single(source, chosen)
     record = None if out is not None else Path(f"{stem}.{spec.name}.json")
     target = out or Path(f"{stem}.{spec.name}.mp4")
     for path in (target, record):
@@ -78,7 +86,7 @@ def run(
     if target != _STDOUT:
         output().data(summary, f"Saved {target} ({summary['frames_written']} frames)")
     if not sequence.info.live:
-        again = ["--model", model, "--data", masked(source), *reading_flags(reading)]
+        again: list[str | Path] = ["--model", model, "--data", masked(source), *reading_flags(reading)]
         output().hint(command("seqimg", spec.name, "eval", *again))
 
 
@@ -94,39 +102,33 @@ def _apply(
     """Write what the model makes of the sequence to `target` and return what there is to say of it."""
     where, info = chosen_device(device), sequence.info
     loaded = modelfolder.load(model, task=spec.name, device=where)
-    _check_channels(sequence, loaded.task.config.channels, model)
+    work = Application(loaded, model, sequence, options, where)
     output().say(device_sentence(where, device))
     if sentence := kernel_sentence(loaded.model, where, streaming=True):
         output().say(sentence)
-    stream = Stream(loaded.model, where)
-    rate = info.fps or Fraction(ASSUMED_FPS)
     with output().progress("Reading", total=info.frame_count) as bar:
-        pictures = loaded.task.pictures(stream, _tensors(sequence, bar), options)
-        # Only with the first picture in hand is it certain that there is something to write.
-        first = next(pictures, None)
-        if first is None:
-            raise SeqimgError(
-                f"{info.path} gave no pictures", why="the task answered nothing for these frames"
-            )
-        frames = (
-            to_frame(picture, info.dtype, info.value_range, info.fill_value)
-            for picture in chain([first], pictures)
-        )
+        frames = work.frames(bar.advance)
         if target == _STDOUT:
-            saved = _pipe(frames, replace(info, fps=rate))
+            saved = _pipe(frames, replace(info, fps=work.rate))
         else:
-            saved = save_sequence(frames, target, fps=rate, value_range=info.value_range, overwrite=overwrite)
+            saved = save_sequence(
+                frames, target, fps=work.rate, value_range=info.value_range, overwrite=overwrite
+            )
     if saved.notes:
         output().say(f"Written with {', '.join(saved.notes)}.")
-    return {
-        "options": options.model_dump(mode="json"),
-        "frames_read": stream.frames_seen,
-        "frames_left_out": [asdict(damage) for damage in sequence.damage],
-        "frames_written": saved.frame_count,
-        "fps": float(rate),
-        "codec": saved.codec,
-        "notes": list(saved.notes),
-    }
+    return work.summary(saved)
+
+
+def _check_folder(many: Many, out: Path | None) -> None:
+    """Refuse the name of a file where a folder is needed."""
+    if out is None or out.is_dir():
+        return
+    if out == _STDOUT or by_suffix(out.name, "writer") is not None:
+        raise UsageError(
+            f"-o {out} is no folder",
+            why=f"{many.source} is several sequences; each has a result of its own",
+            hint=f"-o results --format {out.suffix[1:]}" if out.suffix else "-o results",
+        )
 
 
 def _stem(source: str) -> str:
@@ -159,18 +161,3 @@ def _pipe(frames: Iterator[Pixels], info: SequenceInfo) -> SavedSequence:
     for count, frame in enumerate(chain([first], frames), 1):  # noqa: B007 -- it is what was counted
         pipe.write(frame)
     return SavedSequence(_STDOUT, count, pipe.pixels, pipe.notes)
-
-
-def _tensors(sequence: Sequence, bar: Bar) -> Iterator[Tensor]:
-    info = sequence.info
-    for frame in sequence:
-        yield to_tensor(frame, info.value_range, info.missing(frame) if info.may_miss else None)
-        bar.advance()
-
-
-def _check_channels(sequence: Sequence, channels: int, model: Path) -> None:
-    if sequence.info.channels != channels:
-        raise SeqimgError(
-            f"the model in {model} cannot read {sequence.info.path}",
-            why=f"it was trained on frames of {channels} channels, these have {sequence.info.channels}",
-        )

@@ -9,10 +9,10 @@ from seqimg.sequences.formats import suffixes
 from seqimg.sequences.pictures.numbering import natural_key, number
 from seqimg.sequences.sniff import sniff, sniff_folder
 
-__all__ = ["find_sequences"]
+__all__ = ["LISTS", "find_sequences", "is_film"]
 
-# List files name pictures that lie elsewhere, and most text files are none.
-_LISTS = (".txt", ".lst")
+LISTS = (".txt", ".lst")
+"""Endings of lists: they name pictures that lie elsewhere, and most text files are none."""
 
 
 def find_sequences(folder: Path) -> Iterator[Path]:
@@ -44,7 +44,7 @@ def find_sequences(folder: Path) -> Iterator[Path]:
     pictures = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     films = _films(pictures)
     stills = [path for path in pictures if path not in films]
-    known = set(suffixes("reader")) - set(_LISTS) - set(IMAGE_SUFFIXES)
+    known = set(suffixes("reader")) - set(LISTS) - set(IMAGE_SUFFIXES)
     others = {path for path in files if path.suffix.lower() in known} | films
     if stills and (_are_frames(stills) or len(shown) == len(stills)):
         yield folder
@@ -66,11 +66,12 @@ def _films(pictures: list[Path]) -> set[Path]:
     firsts: dict[str, bool] = {}
     for path in pictures:
         if path.suffix.lower() not in firsts:
-            firsts[path.suffix.lower()] = _is_film(path)
-    return {path for path in pictures if firsts[path.suffix.lower()] and _is_film(path)}
+            firsts[path.suffix.lower()] = is_film(path)
+    return {path for path in pictures if firsts[path.suffix.lower()] and is_film(path)}
 
 
-def _is_film(path: Path) -> bool:
+def is_film(path: Path) -> bool:
+    """Tell whether a file with the ending of a picture is a sequence itself: a stack, an animation."""
     from seqimg.sequences.pictures.images import describe
 
     try:

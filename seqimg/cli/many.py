@@ -1,0 +1,278 @@
+"""`seqimg TASK run` on many sequences."""
+
+import hashlib
+import os
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal
+
+from seqimg import __version__, modelfolder
+from seqimg.batch.engines import check_ray, cores, run_here
+from seqimg.batch.naming import FOLDER, Names
+from seqimg.batch.recipe import Job, Outcome, Recipe
+from seqimg.batch.results import REPORT, Results
+from seqimg.batch.sources import Many
+from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
+from seqimg.cli.output import Bar, Output, command, on_one_line, output
+from seqimg.config import Config, ReadingConfig
+from seqimg.errors import SeqimgError, UsageError, did_you_mean
+from seqimg.plugins import TaskSpec
+from seqimg.sequences.formats import by_suffix, suffixes
+from seqimg.sequences.live.masking import masked
+
+__all__ = ["ManyOptions", "check_single", "run_many"]
+
+_LISTED = 10  # failures that are printed; the report has all
+_SAY_EVERY = 30.0  # seconds, where there is no bar
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManyOptions:
+    """What only a run over many sequences understands.
+
+    Attributes:
+        each: Whether the source is many; None looks.
+        format: Ending of the results, or `frames`; None is mp4.
+        engine: Who does the work.
+        workers: How many do; None is one process.
+        threads: Threads that each computes with; None divides the cores.
+        ray_address: A cluster.
+    """
+
+    each: bool | None = None
+    format: str | None = None
+    engine: Literal["local", "ray"] | None = None
+    workers: int | None = None
+    threads: int | None = None
+    ray_address: str | None = None
+
+
+def check_single(source: str, options: ManyOptions) -> None:
+    """Refuse for one sequence what means something for many only.
+
+    Raises:
+        UsageError: Such an option was given.
+    """
+    for name in ("format", "engine", "workers", "threads", "ray_address"):
+        if getattr(options, name) is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{flag} means nothing for {masked(source)}",
+                why="it is for a folder, a pattern or a list of several sequences, and this is one",
+            )
+
+
+def run_many(
+    spec: TaskSpec,
+    many: Many,
+    model: Path,
+    options: Config,
+    *,
+    reading: ReadingConfig,
+    overwrite: bool,
+    device: Literal["auto", "cpu", "cuda"],
+    chosen: ManyOptions,
+) -> None:
+    """Apply a model to many sequences, each result in its place in a tree that mirrors theirs.
+
+    What failed is reported at the end and stops nothing else. Memory grows with the largest folder's
+    listing only.
+
+    Raises:
+        SeqimgError: Nothing can be done at all, or some sequences failed.
+    """
+    ending = _ending(spec, chosen.format or "mp4")
+    _check_engine(chosen)
+    total = sum(1 for _ in many)
+    if not total:
+        raise SeqimgError(f"{many.source} holds no sequences", hint="seqimg data info PATH, for one of them")
+    output().say(_found_sentence(many, total))
+    workers = min(chosen.workers or (cores() if chosen.engine == "ray" else 1), total)
+    recipe = _recipe(spec, model, options, reading, device, chosen, workers)
+    same = {
+        "task": spec.name,
+        "model": _digest(model),
+        "options": recipe.options,
+        "reading": recipe.reading,
+        "format": chosen.format or "mp4",
+    }
+    results = Results(many.results, overwrite=overwrite, recipe=same)
+    about: dict[str, Any] = {
+        "source": many.source,
+        "model_folder": str(model),
+        "engine": chosen.engine or "local",
+        "workers": workers,
+        "threads": recipe.threads,
+        "seqimg": __version__,
+    }
+    began = monotonic()
+    with results.opened(about):
+        jobs = _jobs(many, results, Names(many.root, ending))
+        _work(recipe, jobs, results, total, chosen, workers)
+        about["seconds"] = round(monotonic() - began, 3)
+    _conclude(results, about)
+
+
+def _work(
+    recipe: Recipe, jobs: Iterator[Job], results: Results, total: int, chosen: ManyOptions, workers: int
+) -> None:
+    with output().progress("Sequences", total=total) as bar:
+        meter = _Meter(bar, output(), total)
+        with closing(_outcomes(recipe, jobs, chosen, workers)) as outcomes:
+            for outcome in outcomes:
+                meter.show(results.take(outcome), results.counts)
+        meter.show(None, results.counts)
+
+
+def _outcomes(
+    recipe: Recipe, jobs: Iterator[Job], chosen: ManyOptions, workers: int
+) -> Generator[Outcome, None, None]:
+    """Return the generator of the engine that was chosen."""
+    if chosen.engine == "ray":
+        from seqimg.batch.on_ray import run_on_ray
+
+        return run_on_ray(recipe, jobs, workers, chosen.ray_address)
+    if chosen.workers is None:
+        return run_here(recipe, jobs)
+    from seqimg.batch.processes import run_in_processes
+
+    return run_in_processes(recipe, jobs, workers)
+
+
+def _jobs(many: Many, results: Results, names: Names) -> Iterator[Job]:
+    for source in many:
+        if (job := results.job(source, names.of(source))) is not None:
+            yield job
+
+
+def _recipe(
+    spec: TaskSpec,
+    model: Path,
+    options: Config,
+    reading: ReadingConfig,
+    device: Literal["auto", "cpu", "cuda"],
+    chosen: ManyOptions,
+    workers: int,
+) -> Recipe:
+    """Return what workers do, and say where they compute; a model that is none is refused here."""
+    where = chosen_device(device)
+    loaded = modelfolder.load(model, task=spec.name)
+    apart = chosen.workers is not None or chosen.engine == "ray"
+    threads = chosen.threads or (max(1, cores() // workers) if apart else 0)
+    if chosen.ray_address is None:
+        output().say(
+            device_sentence(where, device) if not apart else _crew_sentence(where.type, workers, threads)
+        )
+    if sentence := kernel_sentence(loaded.model, where, streaming=True):
+        output().say(sentence)
+    return Recipe(
+        task=spec.name,
+        model=str(model.absolute()),
+        options=options.model_dump(mode="json"),
+        reading=reading.model_dump(mode="json"),
+        # The machines of a cluster see for themselves what they have.
+        device=device if chosen.ray_address is not None else where.type,
+        threads=threads,
+        folder=os.getcwd(),
+    )
+
+
+def _check_engine(chosen: ManyOptions) -> None:
+    if chosen.ray_address is not None and chosen.engine != "ray":
+        raise UsageError("--ray-address means nothing without --engine ray")
+    if chosen.ray_address is not None and chosen.workers is None:
+        raise UsageError("--ray-address needs --workers", why="a cluster may grow as large as it is asked to")
+    if chosen.engine == "ray":
+        check_ray()
+
+
+class _Meter:
+    """How far it is, as a bar, or as a line now and then where nobody can see one."""
+
+    def __init__(self, bar: Bar, out: Output, total: int) -> None:
+        self._bar, self._out, self._total = bar, out, total
+        self._began = self._said = monotonic()
+        self._shown = 0
+
+    def show(self, outcome: Outcome | None, counts: Any) -> None:
+        """Show what was done up to now; outcome None is the end."""
+        done = counts["done"] + counts["failed"]
+        passed = done + counts["already_there"]
+        now = monotonic()
+        speed = done / max(now - self._began, 1e-9)
+        failed = f", {counts['failed']} failed" if counts["failed"] else ""
+        self._bar.advance(passed - self._shown, speed=f"{speed:.3g} files/s{failed}")
+        self._shown = passed
+        if not self._bar.visible and outcome is not None and now - self._said >= _SAY_EVERY:
+            self._said = now
+            left = (self._total - passed) / max(speed, 1e-9)
+            self._out.say(
+                f"{passed} of {self._total} sequences, {speed:.3g} files/s{failed}, about {_duration(left)} left"
+            )
+
+
+def _conclude(results: Results, about: dict[str, Any]) -> None:
+    """Say what came of it all, and end with an error if something failed."""
+    counts = results.counts
+    first = list(islice(results.failures(), _LISTED))
+    for row in first:
+        reason = ": ".join(filter(None, (row["error"]["message"], row["error"]["why"])))
+        named = row["source"] in reason
+        output().warn(on_one_line(reason if named else f"{row['source']}: {reason}"))
+    if counts["failed"] > len(first):
+        output().warn(f"and {counts['failed'] - len(first)} more, in {results.folder / REPORT}")
+    names = ("found", "already_there", "done", "failed", "retried", "frames_read", "frames_written")
+    said = {
+        **{name: counts[name] for name in names},
+        **about,
+        "output": str(results.folder),
+        "failures": first,
+    }
+    there = f", {counts['already_there']} were there" if counts["already_there"] else ""
+    failed = f", {counts['failed']} failed" if counts["failed"] else ""
+    output().data(said, f"Saved {results.folder} ({counts['done']} of {counts['found']} done{there}{failed})")
+    if counts["failed"]:
+        raise SeqimgError(
+            f"{counts['failed']} of {counts['found']} sequences failed",
+            why=f"the others are done; all reasons are in {results.folder / REPORT}",
+            hint=command("seqimg", "data", "check", first[0]["source"]),
+        )
+
+
+def _found_sentence(many: Many, total: int) -> str:
+    what = {"folder": "a folder of", "pattern": "a pattern that fits", "list": "a list of"}[many.kind]
+    count = f"{total} sequence" + "s" * (total != 1)
+    return f"Took {on_one_line(many.source)} as {what} {count}; results go to {many.results}."
+
+
+def _crew_sentence(device: str, workers: int, threads: int) -> str:
+    what = "the GPU" if device == "cuda" else "the CPU"
+    return f"Computing on {what} with {workers} workers of {threads} thread{'s' * (threads != 1)} each."
+
+
+def _ending(spec: TaskSpec, name: str) -> str:
+    if name == FOLDER:
+        return f".{spec.name}"
+    ending = "." + name.removeprefix(".").lower()
+    if by_suffix(f"x{ending}", "writer") is None:
+        known = [suffix.removeprefix(".") for suffix in suffixes("writer")]
+        near = did_you_mean(ending[1:], known)
+        raise UsageError(
+            f"--format {name} cannot be written" + (f"; did you mean {near}?" if near else ""),
+            why=f"writable are {', '.join(known)}, and {FOLDER} for folders of pictures",
+        )
+    return f".{spec.name}{ending}"
+
+
+def _digest(model: Path) -> str:
+    """Return what tells models apart: the digest of `config.json`, which holds that of the weights."""
+    return hashlib.sha256((model / "config.json").read_bytes()).hexdigest()
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
