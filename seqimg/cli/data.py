@@ -18,7 +18,9 @@ app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode=None)
 Paths = Annotated[
     list[str],
     typer.Argument(
-        metavar="PATH...", help="Sequences: video files, frame folders, arrays.", show_default=False
+        metavar="PATH",
+        help="Sequences: videos, folders of pictures, arrays, patterns, lists, addresses.",
+        show_default=False,
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
@@ -97,7 +99,11 @@ def index(paths: Paths) -> None:
 def convert(
     source: Annotated[
         str,
-        typer.Argument(metavar="IN", help="Sequence: video file, frame folder or array.", show_default=False),
+        typer.Argument(
+            metavar="IN",
+            help="Sequence: video, folder of pictures, array; - for raw pixels on stdin.",
+            show_default=False,
+        ),
     ],
     target: Annotated[
         str,

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from itertools import count, islice
 from pathlib import Path
 
-from seqimg.cli.output import Table, command, on_one_line, output
+from seqimg.cli.output import Table, as_word, command, on_one_line, output
 from seqimg.config import ReadingConfig
 from seqimg.errors import CheckFailedError
 from seqimg.publish import check_writable, publish_file, write_json
@@ -52,7 +52,7 @@ def check(
     if out is not None:
         output().say(f"Saved {out}")
     _judge(found)
-    output().hint(command("seqimg", "data", "info", sequences[0]))
+    output().hint(command("seqimg", "data", "info", as_word(sequences[0])))
 
 
 def _named(paths: Several[str], recursive: bool) -> Iterator[str]:
@@ -134,9 +134,9 @@ def _judge(found: Several[Checkup]) -> None:
     raise CheckFailedError(
         f"{len(bad)} of {_plural(len(found), 'sequence')} {'is' if len(bad) == 1 else 'are'} not whole",
         why=f"{first.path}: {reason}",
-        hint=command("seqimg", "data", "check", "--recursive", folder)
+        hint=command("seqimg", "data", "check", "--recursive", as_word(folder))
         if folder is not None
-        else command("seqimg", "data", "convert", readable.path, "whole.mp4", *_policies(readable))
+        else command("seqimg", "data", "convert", as_word(readable.path), "whole.mp4", *_policies(readable))
         if readable is not None
         else None,
     )

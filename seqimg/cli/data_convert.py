@@ -6,7 +6,7 @@ from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
-from seqimg.cli.output import command, output
+from seqimg.cli.output import as_word, command, output
 from seqimg.config import ReadingConfig
 from seqimg.errors import UsageError
 from seqimg.masking import masked
@@ -88,7 +88,7 @@ def convert(
         | _figures(done),
         f"Saved {target} ({_frames(done.saved.frame_count)})",
     )
-    output().hint(command("seqimg", "data", "info", target))
+    output().hint(command("seqimg", "data", "info", as_word(target)))
 
 
 def _check_stdout(conversion: Conversion) -> None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence as Several
 from pathlib import Path
 
-from seqimg.cli.output import Table, command, on_one_line, output
+from seqimg.cli.output import Table, as_word, command, on_one_line, output
 from seqimg.errors import SeqimgError
 from seqimg.plugins.manager import plugin_host
 from seqimg.sequences.finding import format_of
@@ -41,7 +41,7 @@ def index(paths: Several[str]) -> None:
     output().data({"videos": found}, Table(_COLUMNS, [_row(video) for video in found]))
     if failed:
         raise SeqimgError(f"{len(failed)} of {len(paths)} files cannot be indexed", why=failed[0].message)
-    output().hint(command("seqimg", "data", "info", paths[0]))
+    output().hint(command("seqimg", "data", "info", as_word(paths[0])))
 
 
 def _is_video(path: str) -> bool:

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from seqimg.cli.output import command, on_one_line, output
+from seqimg.cli.output import as_word, command, on_one_line, output
 from seqimg.config import ReadingConfig
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.masking import masked
@@ -33,7 +33,10 @@ def tell(paths: Several[str], reading: ReadingConfig, *, sheet: Path | None, ove
     failed: list[SeqimgError] = []
     for path in paths:
         try:
-            _tell_one(path, reading if len(paths) == 1 else understood(path, reading), sheet, overwrite)
+            if len(paths) > 1:
+                _tell_one(path, understood(path, reading), sheet, overwrite)
+            else:
+                _hint_at(path, _tell_one(path, reading, sheet, overwrite), sheet)
         except SeqimgError as error:
             if len(paths) == 1:
                 raise
@@ -46,6 +49,8 @@ def tell(paths: Several[str], reading: ReadingConfig, *, sheet: Path | None, ove
             )
     if failed:
         raise SeqimgError(f"{len(failed)} of {len(paths)} sequences cannot be read", why=failed[0].message)
+    if len(paths) > 1:
+        output().hint(command("seqimg", "data", "check", *(as_word(masked(path)) for path in paths)))
 
 
 def _check_sheet(sheet: Path, paths: Several[str], overwrite: bool) -> None:
@@ -58,7 +63,7 @@ def _check_sheet(sheet: Path, paths: Several[str], overwrite: bool) -> None:
     check_writable(sheet, overwrite=overwrite)
 
 
-def _tell_one(path: str, reading: ReadingConfig, sheet: Path | None, overwrite: bool) -> None:
+def _tell_one(path: str, reading: ReadingConfig, sheet: Path | None, overwrite: bool) -> SequenceInfo:
     sequence, damage = open_leniently(path, reading)
     with sequence:
         with output().progress("Counting frames") if _is_large(path) else nullcontext():
@@ -66,12 +71,16 @@ def _tell_one(path: str, reading: ReadingConfig, sheet: Path | None, overwrite: 
         output().data(_as_json(found), "\n".join([on_one_line(found.info.path), *_lines(found)]))
         if sheet is not None:
             _draw(sequence, found, sheet, overwrite)
-    if sequence.info.live:
+    return sequence.info
+
+
+def _hint_at(path: str, info: SequenceInfo, sheet: Path | None) -> None:
+    if info.live:
         return
     if sheet is None:
-        output().hint(command("seqimg", "data", "info", masked(path), "--sheet", "sheet.png"))
+        output().hint(command("seqimg", "data", "info", as_word(masked(path)), "--sheet", "sheet.png"))
     else:
-        output().hint(command("seqimg", "data", "check", masked(path)))
+        output().hint(command("seqimg", "data", "check", as_word(masked(path))))
 
 
 def _is_large(path: str) -> bool:

@@ -109,11 +109,17 @@ def _flag(name: str, field: FieldInfo, heading: str) -> Any:
         help=f"{field.description} [{shown}]" if shown else field.description,
         show_default=False,
         rich_help_panel=heading,
-        metavar=None if known else "A,B,…",
+        metavar=_metavar(field) or (None if known else "A,B,…"),
     )
     # Values that Typer has no type for stay text; the configuration class reads them.
     accepted = kind if known else str
     return Annotated[accepted | None, option]  # type: ignore[operator]
+
+
+def _metavar(field: FieldInfo) -> str | None:
+    """Return what the field itself calls its value, as in `Field(…, json_schema_extra={"metavar": "NAME"})`."""
+    extra = field.json_schema_extra
+    return str(extra["metavar"]) if isinstance(extra, dict) and "metavar" in extra else None
 
 
 def _without_none(annotation: object) -> object:

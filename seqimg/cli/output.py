@@ -131,6 +131,16 @@ def command(*words: str | Path) -> str:
     return shlex.join(map(str, words))
 
 
+def as_word(path: str | Path) -> str:
+    """Return a path as a word of a command line, never to be taken for an option.
+
+    Example:
+        >>> as_word("-x.mp4"), as_word("a.mp4")
+        ('./-x.mp4', 'a.mp4')
+    """
+    return f"./{path}" if str(path).startswith("-") and str(path) != "-" else str(path)
+
+
 def printable(text: str) -> str:
     r"""Return text that can be printed: what in file names is no text is spelt out, or left out.
 

@@ -3,6 +3,7 @@
 import inspect
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +14,7 @@ from seqimg.plugins.manager import plugin_host
 from seqimg.sequences.base import Fit, Gaps, OnError, Sequence
 from seqimg.sequences.finding import format_of
 from seqimg.sequences.formats import by_scheme, unlike_files
+from seqimg.sequences.isolated.request import Request, can_isolate
 
 __all__ = ["open_configured", "open_sequence"]
 
@@ -94,7 +96,7 @@ def open_sequence(
 def open_configured(source: str | os.PathLike[str], reading: ReadingConfig) -> Sequence:
     """Open a sequence as a configuration says, isolated where the system can; errors are those of `open_sequence`."""
     low_high = reading.value_range
-    return open_sequence(
+    sequence = open_sequence(
         source,
         on_error=reading.on_error,
         gaps=reading.gaps,
@@ -104,12 +106,25 @@ def open_configured(source: str | os.PathLike[str], reading: ReadingConfig) -> S
         fill_value=reading.fill_value,
         fit=reading.fit,
         raw=reading.raw or None,
-        isolate=os.name == "posix",
+        isolate=can_isolate(),
     )
+    return sequence if can_isolate() else _said_once(sequence)
+
+
+def _said_once(sequence: Sequence) -> Sequence:
+    """Note at the first sequence that none is isolated here."""
+    global _is_said
+    if not _is_said:
+        notes = (*sequence.info.notes, "read without isolation, which this system does not have")
+        sequence.info, _is_said = replace(sequence.info, notes=notes), True
+    return sequence
+
+
+_is_said = False
 
 
 def _isolated(name: str, place: str | Path, options: dict[str, Any]) -> Sequence:
-    from seqimg.sequences.isolated.reader import IsolatedSequence, Request, can_isolate
+    from seqimg.sequences.isolated.reader import IsolatedSequence
 
     if not can_isolate():
         raise UnavailableError("sequences cannot be isolated here", why="that needs a POSIX system")

@@ -74,6 +74,10 @@ def video_stream(
     stream = moving[0]
     if stream.codec_context is None:
         raise SequenceError(f"cannot read {path}", why="no decoder knows its codec")
+    if not stream.codec_context.height or not stream.codec_context.width:
+        # FFmpeg does not hand on a size that it finds absurd.
+        why = f"it states no size of frames, or one over the limit ({MAX_PIXELS:,} pixels)"
+        raise SequenceError(f"cannot handle {path}", why=why)
     check_size(path, stream.codec_context.height, stream.codec_context.width, 3)
     # Threads that decode several frames at once may come to wait for each other.
     stream.thread_type = "SLICE" if is_careful() else "AUTO"

@@ -128,7 +128,7 @@ def _scan(
     packets, doubt = _Packets(stream.codec_context.name), None
     tail, blocks = Tail(container, stream), Blocks(container)
     if not is_whole(container, stream):
-        doubt = f"{stream.codec_context.name} in {container.format.name}: a packet need not be a frame"
+        doubt = f"{stream.codec_context.name} in {container.format.name.split(',')[0]}: a packet need not be a frame"
     else:
         try:
             for packet in packets_of(container, stream):
