@@ -188,7 +188,7 @@ def convert(
 
 app.command("info", cls=SectionedCommand)(with_flags(info, reading=ReadingConfig))
 app.command("check", cls=SectionedCommand)(with_flags(check, hidden=("on_error",), reading=ReadingConfig))
-app.command("index")(index)
+app.command("index", cls=SectionedCommand)(index)
 app.command("convert", cls=SectionedCommand)(with_flags(convert, reading=ReadingConfig))
 # Further commands of the group, from files of their own.
-app.command("make")(make)
+app.command("make", cls=SectionedCommand)(make)

@@ -23,12 +23,12 @@ def make(
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help="Folder to make; it must not exist.", show_default=False)
     ],
-    count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="Sequences.")] = 100,
+    count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="Number of sequences.")] = 100,
     length: Annotated[int, typer.Option("--length", metavar="T", min=1, help="Frames of each.")] = 20,
     size: Annotated[
-        str, typer.Option("--size", metavar="HxW", help="Height and width in pixels; one number is both.")
+        str, typer.Option("--size", metavar="WxH", help="Width and height in pixels; one number is both.")
     ] = "64x64",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything drawn.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of everything drawn.")] = 0,
     split: Annotated[
         Literal["train", "val", "test"],
         typer.Option("--split", help="Splits share no photograph and no digit."),
@@ -45,13 +45,15 @@ def make(
     boxes: Annotated[
         Literal["coco-vid", "mot"], typer.Option("--boxes", help="Layout of sequences with boxes.")
     ] = "coco-vid",
-    fps: Annotated[float, typer.Option("--fps", min=1, max=1000, help="Frames a second of videos.")] = 10.0,
+    fps: Annotated[
+        float, typer.Option("--fps", metavar="RATE", min=1, max=1000, help="Frames a second of videos.")
+    ] = 10.0,
     idx: Annotated[
         Path | None,
         typer.Option(
             "--idx",
             metavar="FILE",
-            help="Take digits from there: train-images-idx3-ubyte, plain or gzipped.",
+            help="Take the moving digits from there: train-images-idx3-ubyte, plain or gzipped.",
             show_default=False,
         ),
     ] = None,
@@ -60,7 +62,8 @@ def make(
         typer.Option(
             "--option",
             metavar="KEY=VALUE",
-            help="An option of the generator, such as digits=3; may be repeated.",
+            help="An option of NAME, may be repeated. moving-digits: digits, speed, placement; motion: kind; tracks: "
+            "objects, clutter, bars, noise.",
             show_default=False,
         ),
     ] = None,
@@ -110,14 +113,15 @@ def _sentence(request: "MakeRequest") -> str:
 
 
 def _size(text: str) -> tuple[int, int]:
+    """Return height and width."""
     from seqimg.errors import UsageError
 
     parts = text.lower().replace("×", "x").split("x")
     if len(parts) > 2 or not all(part.isascii() and part.isdigit() for part in parts):
         raise UsageError(
-            f"--size {text!r} is no size", why="height and width are needed", hint="--size 64x96"
+            f"--size {text!r} is no size", why="width and height are needed", hint="--size 96x64"
         )
-    return int(parts[0]), int(parts[-1])
+    return int(parts[-1]), int(parts[0])
 
 
 def _options(words: list[str], idx: Path | None) -> dict[str, str]:

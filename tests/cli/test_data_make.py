@@ -17,7 +17,7 @@ CLI = Callable[..., Result]
 
 def test_the_last_lines_name_the_file_to_open_and_what_to_try(cli: CLI, tmp_path: Path) -> None:
     out = tmp_path / "mein Ordner ä"
-    done = cli("data", "make", "moving-digits", out, "--count", "4", "--length", "3", "--size", "32x40")
+    done = cli("data", "make", "moving-digits", out, "--count", "4", "--length", "3", "--size", "40x32")
     assert done.returncode == 0
     assert done.stdout == f"Saved {out / 'sequences.npy'} (one array, 4 sequences)\n"
     assert done.stderr.splitlines() == [
