@@ -169,7 +169,7 @@ def test_interlaced_frames_are_read_from_the_start(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     encode(path, "libx264", COUNT, options={"g": "12", "x264-params": "tff=1"})
     _is_exact(path, COUNT)
-    assert index_video(path).doubt == "h264 in mov,mp4,m4a,3gp,3g2,mj2: a packet need not be a frame"
+    assert index_video(path).doubt == "h264 in mov: a packet need not be a frame"
 
 
 @pytest.mark.parametrize("profile", ["baseline", "main", "high", "high10", "high422", "high444"])

@@ -1,5 +1,6 @@
 """How many frames are missing where some are, by the times of those that are there."""
 
+import av.container
 import av.video.stream
 
 __all__ = ["Beat"]
@@ -11,16 +12,19 @@ class Beat:
     """Follows the times of frames in the order they are shown.
 
     Args:
-        stream: The video stream.
+        container: The file.
+        stream: Its video stream.
 
     Attributes:
         even: Whether all frames so far are one step apart, those around damage aside.
     """
 
-    def __init__(self, stream: av.video.stream.VideoStream) -> None:
-        rate = stream.average_rate
+    def __init__(self, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> None:
+        # AVI has no times but the places of packets, which may be those of nothing.
+        rate = None if container.format.name == "avi" else stream.average_rate
         self._step = 1 / (rate * stream.time_base) if rate and stream.time_base else None
         self._last: int | None = None
+        self._seen = False
         self.even = self._step is not None
 
     def begin(self, pts: int) -> None:
@@ -41,6 +45,9 @@ class Beat:
             return lost
         steps = float((pts - last) / self._step)
         if not lost and not torn:
+            if not self._seen and 1.5 < steps < 2.5:
+                self._step, steps = 2 * self._step, steps / 2  # what is stated is the rate of fields
+            self._seen = True
             self.even &= 0.5 < steps < 1.5
         elif (self.even and 0.5 < steps < _MOST) or (torn and lost + 1.5 < steps < _MOST):
             return round(steps) - 1

@@ -12,9 +12,9 @@ import av.video.stream
 
 from seqimg.sequences.isolated.pulse import pulse
 from seqimg.sequences.video.ledger import Ledger
-from seqimg.sequences.video.matroska import Blocks
 from seqimg.sequences.video.packets import packet_decoder, packets_of
 from seqimg.sequences.video.tail import Tail
+from seqimg.sequences.video.tears import tears_of
 
 __all__ = ["Decoded", "decode"]
 
@@ -42,7 +42,7 @@ def decode(container: av.container.InputContainer, stream: av.video.stream.Video
     After damage the next frame is the next one that needs none before it: what the decoder patches up
     is dropped, and so is what it builds on that. Damage that the decoder does not notice stays unseen.
     """
-    ledger, tail, blocks = Ledger(container, stream), Tail(container, stream), Blocks(container)
+    ledger, tail, tears = Ledger(container, stream), Tail(container, stream), tears_of(container, stream)
     source, decode_packet = packets_of(container, stream), packet_decoder(stream)
     queue = _Queue(ledger)
     while True:
@@ -52,7 +52,7 @@ def decode(container: av.container.InputContainer, stream: av.video.stream.Video
             packet = next(source, None)
             if packet is None:
                 break
-            if blocks.is_torn_before(packet):
+            if tears.is_torn_before(packet):
                 ledger.tear()
             ledger.expect(packet)
             tail.note(packet)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from seqimg.sequences.isolated.pulse import pulse
 from seqimg.sequences.video.container import open_container, video_stream
 from seqimg.sequences.video.index_cache import FileState, load_index, store_index
-from seqimg.sequences.video.matroska import Blocks
 from seqimg.sequences.video.packets import is_hidden, is_whole, packets_of
 from seqimg.sequences.video.tail import Tail
+from seqimg.sequences.video.tears import tears_of
 
 __all__ = ["VideoIndex", "cached_index", "index_video", "is_sensible", "time_base"]
 
@@ -126,7 +126,7 @@ def _scan(
 ) -> VideoIndex:
     """Read all packets."""
     packets, doubt = _Packets(stream.codec_context.name), None
-    tail, blocks = Tail(container, stream), Blocks(container)
+    tail, tears = Tail(container, stream), tears_of(container, stream)
     if not is_whole(container, stream):
         doubt = f"{stream.codec_context.name} in {container.format.name.split(',')[0]}: a packet need not be a frame"
     else:
@@ -135,7 +135,7 @@ def _scan(
                 pulse()
                 tail.note(packet)
                 packets.add(packet)
-                if blocks.is_torn_before(packet):
+                if tears.is_torn_before(packet):
                     packets.doubt = "part of the file cannot be read"
                 if packets.doubt is not None:
                     break

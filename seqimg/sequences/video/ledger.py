@@ -39,7 +39,7 @@ class Ledger:
         self._doubtful: set[int] = set()  # the failure may be behind a keyframe of these
         self._lost = 0
         self._begun = self._astray = False
-        self._beat = Beat(stream)
+        self._beat = Beat(container, stream)
         self._tears: list[int] = []  # how many packets were stored before each
         self._torn = False
         self._given_up: set[int] = set()  # lost, though nothing was wrong with them

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import av
-import av.container
 
 __all__ = ["Blocks"]
 
@@ -28,17 +27,16 @@ class Blocks:
     """Follows the elements of a file from each packet to the next.
 
     Args:
-        container: The file; of one that is no local Matroska file nothing is said.
+        path: The file.
     """
 
-    def __init__(self, container: av.container.InputContainer) -> None:
-        is_local = container.format.name.startswith("matroska") and container.name.startswith("file:")
-        self._path = Path(container.name.removeprefix("file:")) if is_local else None
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._before: tuple[int, int] | None = None  # where the packet before begins and ends
 
     def is_torn_before(self, packet: av.Packet) -> bool:
         """Tell whether something between the packet before and this one cannot be read."""
-        if self._path is None or not packet.size or packet.pos is None or packet.pos < 0:
+        if not packet.size or packet.pos is None or packet.pos < 0:
             return False
         before, self._before = self._before, (packet.pos, packet.pos + packet.size)
         if before is None:
