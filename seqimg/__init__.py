@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seqimg.config import TaskConfig
     from seqimg.data.clips import Clip
     from seqimg.errors import SeqimgError
-    from seqimg.modelfolder import load
+    from seqimg.modelfolder import LoadedModel, load
     from seqimg.nn.conv_rnn import ConvRNN
     from seqimg.nn.layers import ConvGRU, ConvLSTM
     from seqimg.sequences.open import open_sequence
@@ -30,6 +30,7 @@ __all__ = [
     "ConvGRU",
     "ConvLSTM",
     "ConvRNN",
+    "LoadedModel",
     "SeqimgError",
     "Stream",
     "Task",
@@ -45,6 +46,7 @@ _HOMES = {
     "ConvGRU": "seqimg.nn.layers",
     "ConvLSTM": "seqimg.nn.layers",
     "ConvRNN": "seqimg.nn.conv_rnn",
+    "LoadedModel": "seqimg.modelfolder",
     "SeqimgError": "seqimg.errors",
     "Stream": "seqimg.streaming",
     "Task": "seqimg.task",

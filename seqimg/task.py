@@ -120,6 +120,17 @@ class Task(ABC, Generic[C, R, Answer]):
         Whatever the frames, their values are finite.
         """
 
+    def conventions(self) -> Mapping[str, str]:
+        """Say of each metric in a sentence how it is computed: of what, in which range, averaged over what.
+
+        It is kept with the model's figures, for without it nobody can compare them.
+        """
+        return {}
+
+    def labels(self) -> tuple[str, ...]:
+        """Return the names of the classes that outputs stand for, in their order; they are kept with the model."""
+        return ()
+
     @abstractmethod
     def baselines(self) -> Mapping[str, Baseline]:
         """Return the trivial answers that stand beside the model in every table."""

@@ -113,6 +113,11 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
 
         return MetricCollection({"mse": MeanSquaredError(), "mae": MeanAbsoluteError()})
 
+    def conventions(self) -> Mapping[str, str]:
+        """Say how each metric is computed."""
+        where = "per pixel and channel of frames in [0, 1], predictions clipped, mean over all predicted frames"
+        return {"mse": f"Squared error {where}.", "mae": f"Absolute error {where}."}
+
     def baselines(self) -> Mapping[str, Baseline]:
         """Copying the last frame, and the mean of the context; of pixels that are missing, what was seen of them."""
         return {

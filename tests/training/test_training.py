@@ -182,7 +182,7 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
     ("change", "error", "named"),
     [
         ({"task": "classify"}, SeqimgError, "classify"),
-        ({"format": 2}, SeqimgError, "format 2"),
+        ({"format": 3}, SeqimgError, "format 3"),
         ({"format": "1"}, SeqimgError, "not a model's configuration"),
         ({"config": {"widths": [-1]}}, SeqimgError, "widths"),
         ({"config": {"colour": 1}}, SeqimgError, "colour"),
