@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from seqimg.config import Config, TaskConfig
 from seqimg.data import Batch, Datasets, Part
+from seqimg.panels import Panel
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
 
     from seqimg.streaming import Stream
 
-__all__ = ["Baseline", "Example", "Frame", "Losses", "Task"]
+__all__ = ["Answers", "Baseline", "Example", "Frame", "Losses", "Task"]
 
 C = TypeVar("C", bound=TaskConfig)
 R = TypeVar("R", bound=Config)
@@ -40,6 +41,19 @@ class Losses:
 
     total: Tensor
     parts: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A batch with what was said of it.
+
+    Attributes:
+        batch: The clips.
+        outputs: Outputs of `model`, and of each baseline by its name.
+    """
+
+    batch: Batch
+    outputs: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -155,3 +169,12 @@ class Task(ABC, Generic[C, R, Answer]):
     def example(self, outputs: Tensor, batch: Batch, item: int) -> Example | None:
         """Return one item of a batch as pictures for the report, if the task has any to show."""
         return None
+
+    def panels(self, answers: Iterable[Answers]) -> Iterable[Panel]:
+        """Return what the report shows of this task alone, as data: tables, curves, pictures, facts.
+
+        Args:
+            answers: One batch after the other of the clips that were measured, with the answers to them; of
+                very many clips a few hundred, evenly spread. They can be gone through once; keep sums, not tensors.
+        """
+        return ()

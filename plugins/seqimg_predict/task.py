@@ -21,10 +21,12 @@ from seqimg.data import (
     working_size,
 )
 from seqimg.errors import SeqimgError
+from seqimg.panels import Panel
 from seqimg.streaming import Stream
-from seqimg.task import Baseline, Example, Losses, Task
+from seqimg.task import Answers, Baseline, Example, Losses, Task
 from seqimg_predict.augment import Augmented
 from seqimg_predict.config import PredictConfig, PredictRun
+from seqimg_predict.leadtime import LeadTimes
 from seqimg_predict.masks import last_valid, masked_mean, mean_valid
 from seqimg_predict.model import EncoderForecaster, PredictState
 from seqimg_predict.motion import Forecast, apply_forecast
@@ -115,7 +117,9 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
 
     def conventions(self) -> Mapping[str, str]:
         """Say how each metric is computed."""
-        where = "per pixel and channel of frames in [0, 1], predictions clipped, mean over all predicted frames"
+        where = (
+            "per pixel and channel of frames in [0, 1], predictions clipped, mean over all predicted frames"
+        )
         return {"mse": f"Squared error {where}.", "mae": f"Absolute error {where}."}
 
     def baselines(self) -> Mapping[str, Baseline]:
@@ -172,6 +176,13 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
             truth=pictures(self.expected(batch)),
             answer=pictures(outputs),
         )
+
+    def panels(self, answers: Iterable[Answers]) -> tuple[Panel, ...]:
+        """Return errors and sharpness against lead time."""
+        times = LeadTimes()
+        for found in answers:
+            times.add(found.outputs, self.expected(found.batch), self.valid(found.batch))
+        return (times.panel(),)
 
     def _context(self, batch: Batch) -> Tensor:
         return batch.frames[:, : self.config.context]

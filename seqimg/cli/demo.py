@@ -47,7 +47,7 @@ def demo(
     from seqimg.cli.tables import figures_table
     from seqimg.plugins.manager import plugin_host
     from seqimg.publish import publish_folder
-    from seqimg.training.summary import verdict
+    from seqimg.training.pages import verdict
 
     _check_replaceable(folder)
     task_class = plugin_host().tasks.load("predict")
@@ -87,14 +87,20 @@ def _demo(task: "Task[Any, Any, Any]", folder: Path) -> "tuple[dict[str, object]
     from seqimg.cli.machine import chosen_device, device_sentence
     from seqimg.cli.output import output
     from seqimg.cli.train import say_kernel, show_progress
+    from seqimg.config import Resolved, to_toml
     from seqimg.publish import write_json
     from seqimg.training.evaluation import evaluate
     from seqimg.training.fit import fit
     from seqimg.training.runs import Run, environment
 
     config = task.config
+    sources = {
+        name: "seqimg demo" if name in config.model_fields_set else "default" for name in config.model_dump()
+    }
     output().say(device_sentence(chosen_device(config.device), config.device))
     with task.datasets() as data, Run(folder) as run:
+        text = to_toml(task.name, Resolved(config, sources))
+        (folder / "config.toml").write_text(text, encoding="utf-8")
         task = task.with_config(channels=data.channels)
         with output().progress("Training", total=config.steps) as bar:
             fitted = fit(task, data, run, show_progress(bar), begin=partial(say_kernel, config))
@@ -121,27 +127,23 @@ def _draw(
 ) -> None:
     """Write the animation, the strip and the report."""
     from seqimg.training.evaluation import examples
+    from seqimg.training.pages import read_run_report
+    from seqimg.training.records import read_run
     from seqimg.training.report import write_report
-    from seqimg.training.summary import run_report, save_animation, save_strip
+    from seqimg.training.summary import save_animation, save_findings, save_strip
 
-    animation, strip = folder / "prediction.gif", folder / "strip.png"
     cases = examples(task, fitted.model, data.test, _PICTURED)
-    save_animation(cases, animation)
-    save_strip(cases[0], strip)
-    pictures = [
-        (
-            "Prediction",
-            "Left what happened, in the middle what the model said, right where it errs.",
-            animation,
-        ),
-        ("Strip", "One held-out clip, frame by frame.", strip),
-    ]
-    report = run_report(
-        "seqimg demo: a ConvGRU predicts the next frames",
-        fitted.trained,
+    save_animation(cases, folder / "prediction.gif")
+    save_strip(cases[0], folder / "strip.png")
+    save_findings(
+        folder,
+        task,
+        fitted.model,
+        data,
+        data.test,
         evaluation,
+        fitted.trained,
+        title="seqimg demo: a ConvGRU predicts the next frames",
         what=_WHAT,
-        pictures=pictures,
-        facts={name: str(value) for name, value in task.config.model_dump().items()},
     )
-    write_report(folder / "report.html", report)
+    write_report(folder / "report.html", read_run_report(read_run(folder)))

@@ -20,17 +20,18 @@ from seqimg.masking import masked
 from seqimg.plugins import TaskSpec
 from seqimg.plugins.manager import plugin_host
 from seqimg.task import Task
-from seqimg.training.evaluation import Evaluation, evaluate, examples
+from seqimg.training.evaluation import Evaluation, evaluate
 from seqimg.training.fit import Fitted, TrainingInterrupted, fit
 from seqimg.training.loop import StepReport
+from seqimg.training.pages import read_run_report
+from seqimg.training.records import read_run
 from seqimg.training.report import write_report
 from seqimg.training.runs import Run
-from seqimg.training.summary import run_report, save_strip
+from seqimg.training.summary import save_findings
 
 __all__ = ["say_kernel", "show_progress", "train"]
 
 _RUNS = Path("runs")
-_PICTURED = 4
 _LONGEST_SILENCE = 30  # seconds
 
 
@@ -75,7 +76,7 @@ def _train(task: Task[Any, Any, Any], data: Datasets, run: Run) -> None:
     what = "validation clips" if len(data.val) else "training clips"
     with output().progress("Evaluating", total=len(chosen)) as bar:
         evaluation = evaluate(task, fitted.model, chosen, batch_size=config.batch_size, advance=bar.advance)
-    _write_report(run, task, fitted, evaluation, what, examples(task, fitted.model, chosen, _PICTURED))
+    _write_report(run, task, fitted, data, evaluation, what)
     result = {"run": str(run.folder), "model": str(run.model), what.replace(" ", "_"): evaluation.overall}
     output().data(result, figures_table(evaluation))
     say(f"Saved {run.folder / 'report.html'}")
@@ -136,15 +137,11 @@ def show_progress(bar: Bar) -> Callable[[StepReport], None]:
 
 
 def _write_report(
-    run: Run, task: Task[Any, Any, Any], fitted: Fitted, evaluation: Evaluation, what: str, cases: list[Any]
+    run: Run, task: Task[Any, Any, Any], fitted: Fitted, data: Datasets, evaluation: Evaluation, what: str
 ) -> None:
-    pictures = []
-    for number, case in enumerate(cases, start=1):
-        (run.folder / "samples").mkdir(exist_ok=True)
-        path = run.folder / "samples" / f"{number}.png"
-        save_strip(case, path)
-        pictures.append((case.name, "Context, truth, prediction and error.", path))
-    facts = {name: str(value) for name, value in task.config.model_dump().items()}
+    measured = data.val if len(data.val) else data.train
     title = f"seqimg {task.name}: {run.folder}"
-    report = run_report(title, fitted.trained, evaluation, what=what, pictures=pictures, facts=facts)
-    write_report(run.folder / "report.html", report)
+    save_findings(
+        run.folder, task, fitted.model, data, measured, evaluation, fitted.trained, title=title, what=what
+    )
+    write_report(run.folder / "report.html", read_run_report(read_run(run.folder)), overwrite=True)

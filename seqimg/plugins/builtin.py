@@ -191,6 +191,11 @@ def seqimg_commands() -> Iterable[CommandSpec]:
             app="seqimg.cli.config_cmd:app",
         ),
         CommandSpec(
+            name="report",
+            summary="Make the page about a run again, or one about two runs.",
+            app="seqimg.cli.report:app",
+        ),
+        CommandSpec(
             name="cells",
             summary="See cells and their kernels: what, why, how fast.",
             app="seqimg.cli.cells:app",

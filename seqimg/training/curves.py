@@ -1,4 +1,4 @@
-"""Curves as small inline SVG: axes, ticks, a legend, and gaps where a value is missing."""
+"""Curves as small inline SVG: axes, ticks, a legend, bands, marks, and gaps where a value is missing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,15 @@ from itertools import groupby
 from math import ceil, floor, isfinite, log10
 from typing import TypeAlias
 
-__all__ = ["Curve", "curve_svg"]
+from seqimg.panels import Curve
+
+__all__ = ["curve_svg"]
 
 Point: TypeAlias = tuple[float, float]
+Numbers: TypeAlias = Sequence[float | None]
 
 _WIDTH, _HEIGHT = 480, 300
-_LEFT, _RIGHT, _BOTTOM = 58, 12, 44
+_LEFT, _RIGHT, _BOTTOM = 68, 12, 44
 _LEGEND = 20  # height of a line of the legend
 _FONT = 13
 _LETTER = 6.9  # mean width of a letter, for laying out the legend
@@ -21,30 +24,6 @@ _DENSE = 150  # longer series are drawn with a thin pen
 _LARGEST = 1e100  # beyond it the arithmetic of the axes could overflow
 _DASHES = ("", "7 4", "2 3", "9 3 2 3")
 _COLOURS = ("#3b82d6", "#d97f1a", "#229a72", "#a05fcb", "#d1495b", "#7f8c99")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Curve:
-    """One diagram.
-
-    Attributes:
-        name: Its title.
-        x_label: What runs along, with the unit.
-        y_label: What runs up, with the unit.
-        series: Name to `(xs, ys)`, of equal length; NaN and infinities are gaps.
-        log_y: Whether the vertical axis is logarithmic; values of 0 and below are then gaps.
-    """
-
-    name: str
-    x_label: str
-    y_label: str
-    series: Mapping[str, tuple[Sequence[float], Sequence[float]]]
-    log_y: bool = False
-
-    def __post_init__(self) -> None:
-        for name, (xs, ys) in self.series.items():
-            if len(xs) != len(ys):
-                raise ValueError(f"series {name!r} of {self.name!r} has {len(xs)} x and {len(ys)} y values")
 
 
 @dataclass(frozen=True)
@@ -86,38 +65,51 @@ def curve_svg(curve: Curve) -> str:
         (True, True)
     """
     lines = {name: _segments(xs, ys, curve.log_y) for name, (xs, ys) in curve.series.items()}
+    bands = {name: _band(*band, curve.log_y) for name, band in curve.bands.items()}
     points = [point for segments in lines.values() for segment in segments for point in segment]
+    points += [point for band in bands.values() for point in band]
     legend, top = _legend(lines)
     body = [*legend]
     if points:
-        x_axis = _axis([x for x, _ in points], _LEFT, _WIDTH - _RIGHT)
+        marks = {name: float(x) for name, x in curve.marks.items() if isfinite(x) and abs(x) < _LARGEST}
+        x_axis = _axis([*(x for x, _ in points), *marks.values()], _LEFT, _WIDTH - _RIGHT)
         y_axis = _axis([y for _, y in points], _HEIGHT - _BOTTOM, top, log=curve.log_y)
         body += _frame(x_axis, y_axis)
+        body += [_area(band, x_axis, y_axis, list(lines).index(name)) for name, band in bands.items() if band]
         for number, segments in enumerate(lines.values()):
             body += [_line(segment, x_axis, y_axis, number) for segment in segments]
+        body += [part for name, x in marks.items() for part in _mark(name, x_axis.place(x), top)]
     else:
         body.append(_text(_WIDTH / 2, _HEIGHT / 2, "no data", "middle"))
     body.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 6, curve.x_label, "middle"))
     middle = (top + _HEIGHT - _BOTTOM) / 2
     y_label = f"{curve.y_label}, log scale" if curve.log_y else curve.y_label
-    body.append(_text(14, middle, y_label, "middle", f' transform="rotate(-90 14 {middle:.1f})"'))
+    body.append(_text(12, middle, y_label, "middle", f' transform="rotate(-90 12 {middle:.1f})"'))
     return (
         f'<svg class="curve" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(curve.name)}" '
         f'font-size="{_FONT}" fill="currentColor">{"".join(body)}</svg>'
     )
 
 
-def _segments(xs: Sequence[float], ys: Sequence[float], log_y: bool) -> list[list[Point]]:
+def _drawable(point: Point, log_y: bool) -> bool:
+    return all(isfinite(v) and abs(v) < _LARGEST for v in point) and (not log_y or point[1] > 1 / _LARGEST)
+
+
+def _segments(xs: Numbers, ys: Numbers, log_y: bool) -> list[list[Point]]:
     """Split a series where a value cannot be drawn, and thin what is left."""
-
-    def drawable(point: Point) -> bool:
-        return all(isfinite(v) and abs(v) < _LARGEST for v in point) and (
-            not log_y or point[1] > 1 / _LARGEST
-        )
-
-    runs = groupby(zip(map(float, xs), map(float, ys), strict=True), key=drawable)
+    points = zip(map(Curve.number, xs), map(Curve.number, ys), strict=True)
+    runs = groupby(points, key=lambda point: _drawable(point, log_y))
     size = ceil(len(xs) / (_MOST_POINTS // 2))
     return [_thin(list(run), size) for good, run in runs if good]
+
+
+def _band(xs: Numbers, lows: Numbers, highs: Numbers, log_y: bool) -> list[Point]:
+    """Return the outline of a band: along its lower edge, and back along the upper one."""
+    low = list(zip(map(Curve.number, xs), map(Curve.number, lows), strict=True))
+    high = list(zip(map(Curve.number, xs), map(Curve.number, highs), strict=True))
+    good = [(a, b) for a, b in zip(low, high, strict=True) if _drawable(a, log_y) and _drawable(b, log_y)]
+    good = good[:: ceil(len(good) / _MOST_POINTS) or 1]
+    return [point for point, _ in good] + [point for _, point in reversed(good)]
 
 
 def _thin(points: list[Point], size: int) -> list[Point]:
@@ -196,6 +188,20 @@ def _line(segment: list[Point], x_axis: _Axis, y_axis: _Axis, number: int) -> st
         return f'<circle cx="{x}" cy="{y}" r="3.5" fill="{_COLOURS[number % len(_COLOURS)]}"/>'
     width = 2 if len(places) <= _DENSE else 1
     return f'<path d="M{"L".join(f"{x} {y}" for x, y in places)}" {_stroke(number, width)}/>'
+
+
+def _area(outline: list[Point], x_axis: _Axis, y_axis: _Axis, number: int) -> str:
+    places = "L".join(f"{x_axis.place(x):.1f} {y_axis.place(y):.1f}" for x, y in outline)
+    return f'<path d="M{places}" fill="{_COLOURS[number % len(_COLOURS)]}" opacity=".18"/>'
+
+
+def _mark(name: str, x: float, top: float) -> list[str]:
+    """Draw an upright line with its name beside it, on the side where there is room."""
+    side, anchor = (5, "start") if x < (_LEFT + _WIDTH) / 2 else (-5, "end")
+    return [
+        f'<path d="M{x:.1f} {top:.1f}V{_HEIGHT - _BOTTOM}" stroke="currentColor" opacity=".7" stroke-dasharray="2 3"/>',
+        _text(x + side, top + 11, name, anchor),
+    ]
 
 
 def _stroke(number: int, width: int = 2) -> str:

@@ -14,7 +14,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 from seqimg.publish import publish_file
 
-__all__ = ["error_scale", "heat", "save_png", "side_by_side_frames", "strip"]
+__all__ = [
+    "colours",
+    "error_colours",
+    "error_scale",
+    "grey_or_rgb",
+    "heat",
+    "save_png",
+    "side_by_side_frames",
+    "spread",
+    "strip",
+]
 
 Frames: TypeAlias = NDArray[np.float32]
 Picture8: TypeAlias = NDArray[np.uint8]
@@ -61,14 +71,14 @@ def strip(context: Frames, truth: Frames, prediction: Frames, *, columns: int = 
     """
     _check(context, truth, prediction)
     count = min(columns, max(len(context), len(truth)))
-    past, future = _spread(len(context), count), _spread(len(truth), count)
+    past, future = spread(len(context), count), spread(len(truth), count)
     wide = max(16, (_STRIP_WIDTH - _LABELS - 2 * _MARGIN) // count - _GAP)
     limit = error_scale(truth, prediction)
     rows = [
-        ("context", _CONTEXT, _fit(_colours(context[past]), wide)),
-        ("truth", _TEXT, _fit(_colours(truth[future]), wide)),
-        ("prediction", _PREDICTED, _fit(_colours(prediction[future]), wide)),
-        ("error", _TEXT, _fit(_error(truth[future], prediction[future], limit), wide)),
+        ("context", _CONTEXT, _fit(colours(context[past]), wide)),
+        ("truth", _TEXT, _fit(colours(truth[future]), wide)),
+        ("prediction", _PREDICTED, _fit(colours(prediction[future]), wide)),
+        ("error", _TEXT, _fit(error_colours(truth[future], prediction[future], limit), wide)),
     ]
     times = {
         "context": [f"{t}" for t in past + 1 - len(context)],
@@ -116,9 +126,10 @@ def side_by_side_frames(context: Frames, truth: Frames, prediction: Frames) -> I
     _check(context, truth, prediction)
     wide = (_MOVIE_WIDTH - 2 * _MARGIN) // 3 - 2 * _GAP
     limit = error_scale(truth, prediction)
-    watched = _fit(_colours(context), wide)
+    watched = _fit(colours(context), wide)
     answers = [
-        _fit(part, wide) for part in (_colours(truth), _colours(prediction), _error(truth, prediction, limit))
+        _fit(part, wide)
+        for part in (colours(truth), colours(prediction), error_colours(truth, prediction, limit))
     ]
     for now, frame in enumerate(watched):
         moment = f"watching {now + 1} of {len(context)}"
@@ -169,16 +180,29 @@ def _check(context: Frames, truth: Frames, prediction: Frames) -> None:
         )
 
 
-def _spread(count: int, places: int) -> NDArray[np.intp]:
+def spread(count: int, places: int) -> NDArray[np.intp]:
+    """Choose at most `places` numbers below `count`, evenly, first and last included.
+
+    Example:
+        >>> spread(10, 4).tolist(), spread(3, 8).tolist()
+        ([0, 3, 6, 9], [0, 1, 2])
+    """
     return np.rint(np.linspace(0, count - 1, min(count, places))).astype(np.intp)
 
 
-def _colours(frames: Frames) -> Picture8:
+def grey_or_rgb(frames: Frames) -> Frames:
+    """Return grey and RGB as they are; of any other number of channels the mean, as grey."""
+    return frames if frames.shape[-1] in (1, 3) else frames.mean(axis=-1, keepdims=True)
+
+
+def colours(frames: Frames) -> Picture8:
+    """Return frames `[T, H, W, 1 or 3]` as RGB; what is no number is black."""
     eight = np.rint(np.nan_to_num(frames).clip(0, 1) * 255).astype(np.uint8)
     return np.broadcast_to(eight, (*eight.shape[:3], 3))
 
 
-def _error(truth: Frames, prediction: Frames, limit: float) -> Picture8:
+def error_colours(truth: Frames, prediction: Frames, limit: float) -> Picture8:
+    """Return the mean over channels of |truth - prediction| in colours, `limit` and more the brightest."""
     share = np.abs(truth - prediction).mean(axis=-1) / np.float32(limit)
     return heat(np.nan_to_num(share, nan=1.0))
 

@@ -1,120 +1,77 @@
 """One HTML file that says what a run found: it opens from disk, needs nothing else, and prints.
 
-Tasks and plugins add panels by returning the plain data below, never HTML.
+It is drawn from plain data alone: [seqimg.panels][] and the reels below.
 """
 
+import hashlib
 from base64 import b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import floor, isfinite, log10
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from seqimg.panels import Column, Panel, Picture, Table, Value
 from seqimg.publish import publish_file
-from seqimg.training.curves import Curve, curve_svg
+from seqimg.training.curves import curve_svg
+from seqimg.training.findings import Sheet
 
-__all__ = ["Column", "Curve", "Picture", "Report", "Table", "curve_svg", "write_report"]
+__all__ = ["Reel", "Report", "write_report"]
 
-Value: TypeAlias = float | str | None
-
-_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"GIF8": "image/gif"}
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
-    """One figure of a table.
+class Reel:
+    """One case for the player: its frames, and what is said of it.
 
     Attributes:
-        name: Its name, with the unit or convention if it has one.
-        better: Which end is the good one; the best value is then marked.
+        rank: `worst 1`, `median`, `best`.
+        name: Where it came from.
+        note: Its figure, and what to know of its pictures.
+        sheet: Where the frames stand in the picture.
+        picture: The picture.
     """
 
+    rank: str
     name: str
-    better: Literal["lower", "higher"] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """Figures of the model beside those of the baselines.
-
-    Attributes:
-        title: What the figures are of.
-        columns: The figures.
-        rows: Who they belong to, and one value for each column; None where there is none.
-        note: How the figures are computed.
-    """
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: Mapping[str, tuple[Value, ...]]
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        for name, values in self.rows.items():
-            if len(values) != len(self.columns):
-                raise ValueError(
-                    f"row {name!r} of {self.title!r} has {len(values)} values, not {len(self.columns)}"
-                )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A picture or an animation.
-
-    Attributes:
-        title: What it is, also read out to those who cannot see it.
-        caption: What there is to see.
-        data: A PNG or GIF file.
-    """
-
-    title: str
-    caption: str
-    data: bytes
-
-    def __post_init__(self) -> None:
-        if not self.data.startswith(tuple(_TYPES)):
-            raise ValueError(f"picture {self.title!r} is neither PNG nor GIF")
-
-    @property
-    def width(self) -> int:
-        """Natural width in pixels."""
-        if self.data.startswith(b"GIF8"):
-            return int.from_bytes(self.data[6:8], "little")
-        return int.from_bytes(self.data[16:20], "big")
-
-    @property
-    def uri(self) -> str:
-        """The whole picture as a `data:` address."""
-        kind = next(kind for magic, kind in _TYPES.items() if self.data.startswith(magic))
-        return f"data:{kind};base64,{b64encode(self.data).decode()}"
+    note: str
+    sheet: Sheet
+    picture: Picture
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All that stands on the page, in its order.
+    """All that stands on the page, in its order: verdict, player, figures, cases, and the rest.
 
     Attributes:
         title: The page's name.
         verdict: What was found, in one sentence, with the baseline.
-        pictures: What it looks like.
-        tables: Figures beside baselines.
-        curves: How it came about.
-        facts: How to reproduce it: command, seed, versions, machine, configuration.
+        note: What to know before reading on.
+        figures: What stands between the player and the cases.
+        reels: The cases; the first of rank `median`, else the first, is in the player to begin with.
+        cases_note: How the cases were picked.
+        panels: What stands after the cases.
+        warnings: What is not as it should be.
     """
 
     title: str
     verdict: str
-    pictures: tuple[Picture, ...] = ()
-    tables: tuple[Table, ...] = ()
-    curves: tuple[Curve, ...] = ()
-    facts: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+    figures: tuple[Panel, ...] = ()
+    reels: tuple[Reel, ...] = ()
+    cases_note: str = ""
+    panels: tuple[Panel, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def write_report(path: Path, report: Report, *, overwrite: bool = False) -> None:
     """Write a report as one self-contained HTML file.
+
+    Its content security policy lets no address be fetched and no script run but the page's own player.
 
     Raises:
         SeqimgError: The file exists and `overwrite` is off, or cannot be written.
@@ -126,40 +83,95 @@ def write_report(path: Path, report: Report, *, overwrite: bool = False) -> None
         True
     """
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {
+        "svg": lambda curve: Markup(curve_svg(curve)),
+        "uri": _uri,
+        "cells": _cells,
+        "wordy": _wordy,
+    }
+    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     page = environment.get_template("report.html.j2").render(
         report=report,
-        tables=[(table, _cells(table)) for table in report.tables],
-        curves=[(curve.name, Markup(curve_svg(curve))) for curve in report.curves],
+        first=next((n for n, reel in enumerate(report.reels) if reel.rank == "median"), 0),
+        reels=[_reel(reel) for reel in report.reels],
+        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
     with publish_file(path, overwrite=overwrite) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        # Bytes in file names that are no text are spelt out.
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
-def _cells(table: Table) -> list[tuple[str, list[tuple[str, bool]]]]:
-    """Return each row's name, and its values as text with whether they are the best of their column."""
-    columns = []
-    for place, column in enumerate(table.columns):
-        values = [row[place] for row in table.rows.values()]
-        best = _best(values, column)
-        digits = _digits(values)
-        columns.append([(_text(value, digits), best is not None and value == best) for value in values])
-    return [(name, [column[number] for column in columns]) for number, name in enumerate(table.rows)]
+def _uri(picture: Picture) -> str:
+    return f"data:{picture.mime};base64,{b64encode(picture.data).decode()}"
 
 
-def _best(values: list[Value], column: Column) -> float | None:
-    numbers = [value for value in values if isinstance(value, (int, float)) and isfinite(value)]
+def _reel(reel: Reel) -> Mapping[str, Any]:
+    """Return what the player has to know of a case; its picture stands in the page already."""
+    sheet = reel.sheet
+    return {
+        "rank": reel.rank,
+        "name": reel.name.encode("utf-8", "backslashreplace").decode("utf-8"),
+        "note": reel.note,
+        "width": sheet.width,
+        "height": sheet.height,
+        "gap": sheet.gap,
+        "context": sheet.context,
+        "future": sheet.future,
+        "scale": f"{sheet.scale:g}",
+    }
+
+
+def _cells(table: Table) -> list[tuple[str, list[tuple[str, bool, bool]]]]:
+    """Return each row's name, and its values as text, with whether they are words and the best of their kind."""
+    texts = list(zip(*(_column(table, place) for place in range(len(table.columns))), strict=True))
+    rows = []
+    for number, (name, values) in enumerate(table.rows.items()):
+        best = [_is_best(table, number, place) for place in range(len(values))]
+        words = [isinstance(value, str) for value in values]
+        rows.append((name, list(zip(texts[number], words, best, strict=True))))
+    return rows
+
+
+def _wordy(table: Table) -> list[int]:
+    """Return the places of the columns that hold words."""
+    return [
+        place
+        for place in range(len(table.columns))
+        if any(isinstance(row[place], str) for row in table.rows.values())
+    ]
+
+
+def _column(table: Table, place: int) -> list[str]:
+    values = [row[place] for row in table.rows.values()]
+    among = values if table.compare == "rows" else [value for row in table.rows.values() for value in row]
+    digits = _digits(among)
+    return [_text(value, digits) for value in values]
+
+
+def _is_best(table: Table, number: int, place: int) -> bool:
+    rows = list(table.rows.values())
+    column = table.columns[place]
+    among = [row[place] for row in rows] if table.compare == "rows" else list(rows[number])
+    best = _best(among, column)
+    return best is not None and rows[number][place] == best
+
+
+def _best(values: Sequence[Value], column: Column) -> float | None:
+    numbers = [value for value in values if isinstance(value, int | float) and isfinite(value)]
     if column.better is None or len(numbers) < 2:
         return None
     return min(numbers) if column.better == "lower" else max(numbers)
 
 
-def _digits(values: list[Value]) -> int:
+def _digits(values: Sequence[Value]) -> int:
     """Choose the decimals of a column: four figures for its largest value, at most eight decimals."""
     sizes = [abs(value) for value in values if isinstance(value, float) and isfinite(value) and value]
     return min(8, max(0, 3 - floor(log10(max(sizes))))) if sizes else 0
@@ -168,4 +180,6 @@ def _digits(values: list[Value]) -> int:
 def _text(value: Value, digits: int) -> str:
     if value is None:
         return "n/a"
-    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.{digits}f}" if isinstance(value, float) else value

@@ -1,4 +1,7 @@
+import base64
+import hashlib
 import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,9 +14,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from seqimg.errors import SeqimgError
-from seqimg.training.report import Column, Curve, Picture, Report, Table, curve_svg, write_report
+from seqimg.panels import Column, Curve, Panel, Picture, Table
+from seqimg.training.curves import curve_svg
+from seqimg.training.findings import Sheet
+from seqimg.training.report import Reel, Report, write_report
 
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "input"}
 HOSTILE = "</title><script>alert('x')</script>\"><img src=x onerror=y> & {{ 7*7 }}"
 
 
@@ -68,6 +74,12 @@ def curve(ys: list[float], *, log_y: bool = False, name: str = "loss") -> Curve:
     return Curve(name=name, x_label="step", y_label="mse", series={name: (xs, ys)}, log_y=log_y)
 
 
+def reel(text: str) -> Reel:
+    sheet = Sheet(file="a.png", width=8, height=8, gap=2, context=("0",), future=("+1", "+2"), scale=0.1)
+    picture = Picture(title=text, caption="", data=picture_file("PNG", 18))
+    return Reel(rank=text, name=text, note=text, sheet=sheet, picture=picture)
+
+
 def full_report(text: str = "seqimg demo") -> Report:
     table = Table(
         title=text,
@@ -82,70 +94,110 @@ def full_report(text: str = "seqimg demo") -> Report:
     return Report(
         title=text,
         verdict=text,
-        pictures=(
-            Picture(title=text, caption=text, data=picture_file("PNG", 940)),
-            Picture(title="moving", caption="", data=picture_file("GIF", 31)),
+        note=text,
+        figures=(Panel(title="Figures", note=text, tables=(table,)),),
+        reels=(reel(text), reel(text)),
+        cases_note=text,
+        panels=(
+            Panel(title="Curves", curves=(curve([3.0, 2.0, 1.0], name=text),)),
+            Panel(
+                title=text,
+                facts={text: text, "seed": "0"},
+                pictures=(
+                    Picture(title=text, caption=text, data=picture_file("PNG", 940)),
+                    Picture(title="moving", caption="", data=picture_file("GIF", 31)),
+                    Picture(title="small", caption="", data=picture_file("WEBP", 31)),
+                ),
+            ),
         ),
-        tables=(table,),
-        curves=(curve([3.0, 2.0, 1.0], name=text),),
-        facts={text: text, "seed": "0"},
+        warnings=(text,),
     )
 
 
 def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
     page = write(full_report(), tmp_path)
     source = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert not re.search(r"https?:|//[a-z]|@import|url\(", source)
+    assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"base64,[^\"]*", "", source))
     for name, value in page.attributes:
         if name in ("src", "href"):
-            assert value.startswith("data:")
-    assert {"script", "iframe", "object"}.isdisjoint(page.tags)
+            assert value.startswith(("data:", "#"))
+    assert {"iframe", "object"}.isdisjoint(page.tags)
     assert ("name", "viewport") in page.attributes
 
 
-def test_the_order_is_verdict_pictures_figures_curves_facts(tmp_path: Path) -> None:
-    report = full_report("seqimg demo")
-    source = "".join(write(report, tmp_path).text)
-    places = [source.index(heading) for heading in ("Pictures", "Figures", "Curves", "How to reproduce")]
-    assert places == sorted(places)
-    assert source.rindex(report.verdict, 0, places[0]) < places[0]
+def test_the_policy_lets_only_the_pages_own_script_run(tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", full_report())
+    source = (tmp_path / "report.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script>(.*?)</script>", source, re.DOTALL)
+    assert len(scripts) == 1
+    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', source)
+    assert policy is not None
+    rules = dict(rule.split(" ", 1) for rule in policy[1].split("; "))
+    assert rules["default-src"] == "'none'"
+    assert rules["script-src"] == f"'sha256-{digest}'"
+    assert rules["img-src"] == "data:"
+
+
+def test_the_order_is_verdict_player_figures_cases_and_the_rest(tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", full_report())
+    source = (tmp_path / "report.html").read_text(encoding="utf-8")
+    headings = re.findall(r"<h2[^>]*>([^<]*)</h2>", source)
+    assert headings == ["Player", "Figures", "Cases", "Curves", "seqimg demo", "Warnings"]
+    assert source.index('class="verdict"') < source.index("<h2")
 
 
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     page = write(full_report(HOSTILE), tmp_path)
-    assert "script" not in page.tags
-    assert page.tags.count("img") == 2
+    assert page.tags.count("script") == 2  # what the player shows, and the player
+    assert page.tags.count("img") == 5
     assert not any(name.startswith("on") for name, _ in page.attributes)
     shown = "".join(page.text)
-    # Title, heading, verdict, picture, caption, table (4), curve title and legend, facts (2).
-    assert shown.count(HOSTILE) >= 12
+    # Title, heading, verdict, note, figures and cases (2), buttons (2), cases (6), table (4), curve (2), facts (2),
+    # panel, picture (2), warning.
+    assert shown.count(HOSTILE) >= 24
+    reels = re.search(r'id="reels">(.*?)</script>', (tmp_path / "report.html").read_text(), re.DOTALL)
+    assert reels is not None
+    assert json.loads(reels[1])[0]["name"] == HOSTILE
+
+
+def test_names_that_are_no_text_are_spelt_out(tmp_path: Path) -> None:
+    write(full_report("a\udcff.mp4"), tmp_path)
+    assert r"a\udcff.mp4" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_an_empty_report_is_a_page_too(tmp_path: Path) -> None:
     page = write(Report(title="nothing", verdict="Nothing was measured."), tmp_path)
-    assert "section" not in page.tags
+    assert {"section", "script"}.isdisjoint(page.tags)
+
+
+def test_what_is_folded_can_be_unfolded(tmp_path: Path) -> None:
+    table = Table(title="more", columns=(Column(name="value"),), rows={"seed": ("0",)}, folded=True)
+    page = write(Report(title="t", verdict="v", panels=(Panel(title="p", tables=(table,)),)), tmp_path)
+    assert page.tags.count("details") == 1
+
+
+def test_the_best_may_be_looked_for_along_the_rows(tmp_path: Path) -> None:
+    columns = (Column(name="model", better="lower"), Column(name="copy_last", better="lower"))
+    table = Table(title="t", columns=columns, rows={"a": (1.0, 2.0), "b": (0.5, 0.25)}, compare="columns")
+    write_report(
+        tmp_path / "r.html", Report(title="t", verdict="v", figures=(Panel(title="p", tables=(table,)),))
+    )
+    source = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert re.findall(r'<td class="best">([^<]*)</td>', source) == ["1.000", "0.250"]
 
 
 def test_the_best_value_of_each_column_is_marked(tmp_path: Path) -> None:
     write_report(tmp_path / "report.html", full_report())
     source = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert re.findall(r'<td class="best">([^<]*)</td>', source) == ["0.004120", "30.50"]
-    assert re.findall(r"<td>([^<]*)</td>", source) == [
-        "27.31",
-        "3",
-        "0.009870",
-        "21.20",
-        "n/a",
-        "nan",
-        "seqimg demo",
-    ]
+    assert re.findall(r"<td>([^<]*)</td>", source) == ["27.31", "3", "0.009870", "21.20", "n/a", "nan"]
+    assert re.findall(r'<td class="words">([^<]*)</td>', source) == ["seqimg demo"]
 
 
-def test_pictures_keep_their_file_and_size(tmp_path: Path) -> None:
-    png, gif = full_report().pictures
-    assert (png.width, gif.width) == (940, 31)
-    assert png.uri.startswith("data:image/png;base64,iVBOR")
-    assert gif.uri.startswith("data:image/gif;base64,R0lGOD")
+def test_pictures_are_taken_for_what_they_are() -> None:
+    kinds = [picture.mime for picture in full_report().panels[1].pictures]
+    assert kinds == ["image/png", "image/gif", "image/webp"]
     with pytest.raises(ValueError, match="neither PNG nor GIF"):
         Picture(title="page", caption="", data=b"<svg onload=x>")
 
@@ -212,3 +264,21 @@ def test_any_numbers_give_a_drawing_inside_its_frame(ys: list[float], log_y: boo
         assert all(-1 <= float(number) <= 481 for number in re.findall(r"-?[\d.]+", places))
         for name in ("x", "y", "cx", "cy"):
             assert 0 <= float(part.get(name, "0")) <= 480
+
+
+def test_bands_and_marks_stand_where_they_belong() -> None:
+    drawn = Curve(
+        name="c",
+        x_label="x",
+        y_label="y",
+        series={"a": ([0, 1, 2], [1, None, 3])},
+        bands={"a": ([0, 1, 2], [0, 1, None], [2, 3, 4])},
+        marks={"chosen": 1},
+    )
+    parts = list(svg(drawn))
+    areas = [part for part in parts if part.get("opacity") == ".18"]
+    assert [area.get("d", "").count("L") for area in areas] == [3]  # two points below, two above
+    assert "chosen" in [part.text for part in parts]
+    assert len([part for part in parts if "V" in part.get("d", "")]) == 1
+    with pytest.raises(ValueError, match="no series"):
+        Curve(name="c", x_label="x", y_label="y", series={}, bands={"a": ([], [], [])})

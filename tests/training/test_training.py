@@ -20,7 +20,7 @@ from seqimg.training.fit import fit
 from seqimg.training.loop import StepReport, Trainer
 from seqimg.training.runs import Run
 from seqimg.training.schedule import Plan, learning_rate_factor
-from seqimg.training.summary import verdict
+from seqimg.training.pages import verdict
 from seqimg_predict.config import PredictConfig
 from seqimg_predict.task import PredictTask
 

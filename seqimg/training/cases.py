@@ -1,0 +1,233 @@
+"""Single clips of what was measured: which were answered worst and best, and what they look like."""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from seqimg.data import SequenceBatches, collate
+from seqimg.data.datasets import ClipDataset
+from seqimg.masking import masked_word
+from seqimg.panels import Panel
+from seqimg.task import Answers, Example, Task
+from seqimg.training.findings import Case, Sheet
+from seqimg.training.pictures import colours, error_colours, error_scale, grey_or_rgb, spread
+
+__all__ = ["Looked", "look", "save_samples"]
+
+AnyTask = Task[Any, Any, Any]
+Picture8: TypeAlias = NDArray[np.uint8]
+
+_LOOKED_AT = 256  # clips; of more, so many evenly spread
+_WORST = 6
+_SIDE = 128  # most pixels of a frame on the page
+_GAP = 2
+_CONTEXT, _FUTURE = 16, 32  # most frames of a case
+_LOSSLESS = 200_000  # bytes of a PNG; larger ones become WebP
+_QUALITY = 86
+_SAMPLES, _SAMPLE_SIDE = 10, 96
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What there is to see of single clips.
+
+    Attributes:
+        examined: Clips looked at.
+        cases: The worst first, then median and best.
+        panels: The task's own.
+        warnings: What failed.
+    """
+
+    examined: int
+    cases: tuple[Case, ...]
+    panels: tuple[Panel, ...]
+    warnings: tuple[str, ...]
+
+
+@torch.inference_mode()
+def look(task: AnyTask, model: nn.Module, data: ClipDataset, folder: Path, *, batch_size: int = 8) -> Looked:
+    """Find the worst, median and best clips by the leading metric, and write their frames to a folder.
+
+    Of more than 256 clips, so many evenly spread are looked at: time and memory do not grow with the data.
+
+    Args:
+        task: The task.
+        model: The trained model; it is put into evaluation mode.
+        data: The clips that were measured.
+        folder: Where pictures go; it must exist.
+        batch_size: Most clips at once.
+    """
+    model.eval()
+    scores: dict[int, float] = {}
+    answers = _scored(task, _answers(task, model, data, batch_size), scores)
+    panels: tuple[Panel, ...] = ()
+    warnings = []
+    try:
+        panels = tuple(task.panels(answers))
+    except Exception as error:  # noqa: BLE001 -- a plugin's panel may fail in any way; the run is finished all the same
+        warnings.append(f"the panels of the task {task.name} are missing: {type(error).__name__}: {error}")
+    for _ in answers:
+        pass  # a task without panels asks for none
+    ranked = sorted(scores, key=lambda number: (-scores[number], number))
+    cases = []
+    for rank, number in _picked(ranked):
+        batch = collate([data[number]]).to(_device(model))
+        example = task.example(task.forward(model, batch), batch, 0)
+        source = batch.sources[0]
+        name = f"{source.path} from frame {source.first}" if example is None else example.name
+        sheet = None if example is None else _save_sheet(example, folder, rank.replace(" ", "-"))
+        cases.append(Case(rank=rank, name=masked_word(name), score=scores[number], sheet=sheet))
+    return Looked(len(scores), tuple(cases), panels, tuple(warnings))
+
+
+def save_samples(data: ClipDataset, path: Path) -> None:
+    """Write the middle frames of clips evenly spread over the data, in a row, as PNG."""
+    tiles = []
+    for number in spread(len(data), _SAMPLES):
+        clip = data[int(number)]
+        frame = clip.frames[(clip.length or len(clip.frames)) // 2]
+        shown = colours(grey_or_rgb(frame.permute(1, 2, 0).float().cpu().numpy()[None]))[0]
+        tiles.append(_shrunk(shown, _SAMPLE_SIDE, enlarge=True))
+    height = max(tile.shape[0] for tile in tiles)
+    width = sum(tile.shape[1] + _GAP for tile in tiles) - _GAP
+    row = np.zeros((height, width, 4), np.uint8)
+    left = 0
+    for tile in tiles:
+        row[: tile.shape[0], left : left + tile.shape[1]] = _opaque(tile)
+        left += tile.shape[1] + _GAP
+    Image.fromarray(row).save(path, format="PNG")
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _answers(
+    task: AnyTask, model: nn.Module, data: ClipDataset, batch_size: int
+) -> Iterator[tuple[list[int], Answers]]:
+    """Yield the clips to look at, in batches of one sequence each, with the model's and baselines' answers."""
+    numbers = [int(number) for number in spread(len(data), _LOOKED_AT)]
+    owners, baselines = data.owners, task.baselines()
+    for places in SequenceBatches([owners[number] for number in numbers], batch_size):
+        chosen = [numbers[place] for place in places]
+        batch = collate([data[number] for number in chosen]).to(_device(model))
+        with torch.inference_mode():
+            outputs = {"model": task.forward(model, batch)}
+            outputs |= {name: answer(batch) for name, answer in baselines.items()}
+        yield chosen, Answers(batch, outputs)
+
+
+def _scored(
+    task: AnyTask, answers: Iterable[tuple[list[int], Answers]], scores: dict[int, float]
+) -> Iterator[Answers]:
+    """Pass the answers on, and note each clip's leading metric; clips without one are left out."""
+    metric: Any = task.metrics()[task.leading_metric]
+    for numbers, found in answers:
+        metric.to(found.outputs["model"].device)
+        outputs, expected = found.outputs["model"], task.expected(found.batch)
+        valid = task.valid(found.batch)
+        for item, number in enumerate(numbers):
+            own = None if valid is None else valid[item : item + 1]
+            score = _score(metric, outputs[item : item + 1], expected[item : item + 1], own)
+            if score is not None:
+                scores[number] = score
+        yield found
+
+
+def _score(metric: Any, output: Tensor, expected: Tensor, valid: Tensor | None) -> float | None:
+    if valid is not None:
+        valid = valid.expand_as(expected)
+        output, expected = output[valid], expected[valid]
+        if not len(expected):
+            return None
+    metric.reset()
+    metric.update(output.float().contiguous(), expected.contiguous())
+    score = float(metric.compute())
+    return score if isfinite(score) else None
+
+
+def _picked(ranked: Sequence[int]) -> list[tuple[str, int]]:
+    """Choose from clips sorted worst first; no clip comes twice.
+
+    Example:
+        >>> _picked([7, 5, 3, 1])
+        [('worst 1', 7), ('worst 2', 5), ('median', 3), ('best', 1)]
+    """
+    best = [("best", ranked[-1])] if len(ranked) > 1 else []
+    median = [("median", ranked[len(ranked) // 2])] if len(ranked) > 2 else []
+    taken = {number for _, number in median + best}
+    worst = [number for number in ranked[: _WORST + 2] if number not in taken][:_WORST]
+    return [*((f"worst {place}", number) for place, number in enumerate(worst, start=1)), *median, *best]
+
+
+def _save_sheet(case: Example, folder: Path, name: str) -> Sheet:
+    """Write a case's frames as one picture: rows of input, truth, answer and difference."""
+    context, truth, answer = (grey_or_rgb(frames) for frames in (case.context, case.truth, case.answer))
+    past = range(len(context))[-_CONTEXT:]
+    future = [int(time) for time in spread(len(truth), _FUTURE)]
+    scale = error_scale(truth, answer)
+    rows = [
+        colours(context[past.start :]),
+        colours(truth[future]),
+        colours(answer[future]),
+        error_colours(truth[future], answer[future], scale),
+    ]
+    tiles = [[_shrunk(frame, _SIDE) for frame in row] for row in rows]
+    height, width = tiles[0][0].shape[:2]
+    sheet = np.zeros((4 * (height + _GAP) - _GAP, max(map(len, tiles)) * (width + _GAP) - _GAP, 4), np.uint8)
+    for row, frames in enumerate(tiles):
+        for column, frame in enumerate(frames):
+            top, left = row * (height + _GAP), column * (width + _GAP)
+            sheet[top : top + height, left : left + width] = _opaque(frame)
+    content, suffix = _encoded(sheet)
+    (folder / f"{name}.{suffix}").write_bytes(content)
+    return Sheet(
+        file=f"{name}.{suffix}",
+        width=width,
+        height=height,
+        gap=_GAP,
+        context=tuple(f"{time + 1 - len(context)}" for time in past),
+        future=tuple(f"+{time + 1}" for time in future),
+        scale=scale,
+        compressed=suffix == "webp",
+        shrunk=(height, width) != rows[0].shape[1:3],
+    )
+
+
+def _encoded(picture: Picture8) -> tuple[bytes, str]:
+    """Return a picture as PNG, or as WebP where that would be large."""
+    image, file = Image.fromarray(picture), io.BytesIO()
+    image.save(file, format="PNG")
+    if file.tell() <= _LOSSLESS:
+        return file.getvalue(), "png"
+    file = io.BytesIO()
+    image.save(file, format="WEBP", quality=_QUALITY, method=2)
+    return file.getvalue(), "webp"
+
+
+def _shrunk(frame: Picture8, side: int, *, enlarge: bool = False) -> Picture8:
+    """Bring a frame's longer side down to `side`; a smaller one is enlarged by a whole factor if asked to."""
+    height, width = frame.shape[:2]
+    longer = max(height, width)
+    if longer <= side:
+        factor = max(1, side // longer) if enlarge else 1
+        return frame.repeat(factor, axis=0).repeat(factor, axis=1)
+    size = (max(1, round(width * side / longer)), max(1, round(height * side / longer)))
+    return np.asarray(
+        Image.fromarray(frame).resize(
+            size, Image.Resampling.BOX if longer > 4 * side else Image.Resampling.LANCZOS
+        )
+    )
+
+
+def _opaque(frame: Picture8) -> Picture8:
+    return np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)])

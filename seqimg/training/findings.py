@@ -1,0 +1,256 @@
+"""What a run leaves behind for its report, beside what training wrote: `report.json` and `samples/`.
+
+| file | what |
+|---|---|
+| `report.json` | figures, panels, data, time, memory, and the list of cases |
+| `samples/NAME.webp` or `.png` | frames of one case, a row each of input, truth, answer and difference |
+| `samples/data.png` | frames of the training clips |
+
+Reading needs no torch, so that a report is made again in a moment.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from seqimg.errors import SeqimgError
+from seqimg.panels import Panel
+from seqimg.publish import publish_file
+
+__all__ = [
+    "FINDINGS",
+    "SAMPLES",
+    "Case",
+    "Findings",
+    "Part",
+    "Sheet",
+    "read_findings",
+    "read_sample",
+    "write_findings",
+]
+
+FINDINGS, SAMPLES = "report.json", "samples"
+
+_MAX_JSON = 50_000_000  # bytes
+_MAX_PICTURE = 20_000_000
+_FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """Where the frames of a case stand in its picture: a row of tiles each for input, truth, answer and difference.
+
+    Attributes:
+        file: Name of the picture in `samples/`.
+        width: Of a frame in the picture.
+        height: Of a frame in the picture.
+        gap: Pixels between frames.
+        context: For each frame of the input, how it is called, such as `-1`.
+        future: For each frame of truth, answer and error, how it is called, such as `+1`.
+        scale: The error that has the brightest colour.
+        compressed: Whether colours are a little off, to keep the file small.
+        shrunk: Whether frames are smaller than the model's.
+    """
+
+    file: str
+    width: int
+    height: int
+    gap: int
+    context: tuple[str, ...]
+    future: tuple[str, ...]
+    scale: float
+    compressed: bool = False
+    shrunk: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One clip, picked by how well it was answered.
+
+    Attributes:
+        rank: `worst 1`, `median`, `best`.
+        name: Where the clip came from.
+        score: The leading metric of this clip alone.
+        sheet: Its frames; None where the task has none to show.
+    """
+
+    rank: str
+    name: str
+    score: float
+    sheet: Sheet | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """How much there is of one part of the data."""
+
+    clips: int
+    sequences: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What was found when training had ended.
+
+    Attributes:
+        title: The page's name.
+        task: The task's name.
+        what: What was measured on, such as `validation clips`.
+        chosen_on_these: Whether the model was chosen by the same clips.
+        metric: The leading metric; lower is better.
+        clips: Clips measured.
+        overall: For the model and each baseline, its metrics.
+        sequences: The same for each sequence, if there are few.
+        metrics_note: How the figures are computed.
+        steps: Steps done.
+        best_step: Step whose weights were chosen.
+        seconds: Time that training took.
+        memory: Peak memory in bytes, by where.
+        parts: How much data there were to train, validate and test with.
+        channels: Channels of the frames.
+        classes: Names of the classes.
+        readings: What was understood of the data, what was missing or damaged.
+        examined: Clips among which the cases were picked.
+        cases: The worst first, then median and best.
+        panels: The task's own.
+        samples: Picture in `samples/` of training clips; empty if there is none.
+        warnings: What is not as it should be.
+    """
+
+    title: str
+    task: str
+    what: str
+    chosen_on_these: bool
+    metric: str
+    clips: int
+    overall: Mapping[str, Mapping[str, float]]
+    sequences: Mapping[str, Mapping[str, Mapping[str, float]]]
+    metrics_note: str = ""
+    steps: int
+    best_step: int
+    seconds: float
+    memory: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    channels: int
+    classes: tuple[str, ...] = ()
+    readings: tuple[str, ...] = ()
+    examined: int = 0
+    cases: tuple[Case, ...] = ()
+    panels: tuple[Panel, ...] = ()
+    samples: str = ""
+    warnings: tuple[str, ...] = ()
+    format: int = _FORMAT
+
+    def __post_init__(self) -> None:
+        answers = [
+            *self.overall.values(),
+            *(a for figures in self.sequences.values() for a in figures.values()),
+        ]
+        if any(self.metric not in figures for figures in answers):
+            raise ValueError(f"the leading metric {self.metric!r} is missing")
+        if any("model" not in figures for figures in (self.overall, *self.sequences.values())):
+            raise ValueError("the figures of the model are missing")
+        if len({tuple(figures) for figures in self.sequences.values()} | {tuple(self.overall)}) > 1:
+            raise ValueError("the sequences have figures of different answers")
+
+
+def write_findings(folder: Path, findings: Findings) -> None:
+    """Write `report.json`, replacing what an earlier training of the same run wrote.
+
+    Raises:
+        SeqimgError: It cannot be written.
+    """
+    with publish_file(folder / FINDINGS, overwrite=True) as temporary:
+        # Not sorted: rows, series and baselines stand in an order that means something.
+        text = json.dumps(_plain(asdict(findings)), indent=1, allow_nan=False, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_findings(folder: Path) -> Findings | None:
+    """Read `report.json`; None if there is none, as in a run that did not end.
+
+    Raises:
+        SeqimgError: It is damaged, or of a newer version.
+
+    Example:
+        >>> read_findings(Path(tmp)) is None
+        True
+    """
+    from pydantic import ValidationError
+
+    path = folder / FINDINGS
+    if not path.exists():
+        return None
+    content = _read(path, _MAX_JSON)
+    _check_format(path, content)
+    try:
+        findings: Findings = _adapter().validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        why = f"{place}: {first['msg'].removeprefix('Value error, ')}"
+        raise SeqimgError(f"{path} cannot be used", why=why) from error
+    return findings
+
+
+def _check_format(path: Path, content: bytes) -> None:
+    """Refuse newer files before anything of them is misunderstood."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return  # what is wrong with it is found out below
+    number = document.get("format") if isinstance(document, dict) else None
+    if isinstance(number, int) and number > _FORMAT:
+        raise SeqimgError(
+            f"{path} is of format {number}",
+            why=f"this seqimg knows formats up to {_FORMAT}",
+            hint="pip install --upgrade seqimg",
+        )
+
+
+def read_sample(folder: Path, name: str) -> bytes:
+    """Read a picture of `samples/`.
+
+    Raises:
+        SeqimgError: It is not there, too large, or the name leads elsewhere.
+    """
+    if Path(name).name != name:
+        raise SeqimgError(f"{folder / FINDINGS} cannot be used", why=f"{name!r} is no name of a sample")
+    return _read(folder / SAMPLES / name, _MAX_PICTURE)
+
+
+def _read(path: Path, most: int) -> bytes:
+    try:
+        with path.open("rb") as handle:
+            content = handle.read(most + 1)
+    except OSError as error:
+        raise SeqimgError(f"cannot read {path}", why=error.strerror) from error
+    if len(content) > most:
+        raise SeqimgError(f"{path} is too large", why=f"it has over {most:,} bytes")
+    return content
+
+
+def _adapter() -> Any:
+    from pydantic import ConfigDict, TypeAdapter
+
+    class _Readable(Findings):
+        __pydantic_config__ = ConfigDict(val_json_bytes="base64")
+
+    return TypeAdapter(_Readable)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can say: pictures in base 64, None for what is no number, names spelt out."""
+    if isinstance(value, Mapping):
+        return {_plain(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, Sequence):
+        return [_plain(item) for item in value]
+    return value if not isinstance(value, float) or isfinite(value) else None

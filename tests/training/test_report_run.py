@@ -1,0 +1,235 @@
+"""What a run leaves for its report, and the report made of it, whatever of it is there."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seqimg.errors import SeqimgError
+from seqimg.panels import Panel
+from seqimg.task import Answers
+from seqimg.training.cases import look
+from seqimg.training.comparison import compare_runs
+from seqimg.training.findings import FINDINGS, SAMPLES, read_findings, read_sample
+from seqimg.training.pages import read_run_report
+from seqimg.training.records import read_run
+from seqimg.training.report import write_report
+from seqimg_predict.config import PredictConfig
+from seqimg_predict.task import PredictTask
+from tests.support.runs import HOSTILE_NAME, make_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture
+def damaged(run: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Copy the run with `report.json` changed."""
+
+    def copy(**changes: Any) -> Path:
+        folder = tmp_path / "copy"
+        (folder / SAMPLES).mkdir(parents=True)
+        for path in run.rglob("*"):
+            if path.is_file():
+                (folder / path.relative_to(run)).write_bytes(path.read_bytes())
+        content = json.loads((folder / FINDINGS).read_text())
+        (folder / FINDINGS).write_text(json.dumps({**content, **changes}))
+        return folder
+
+    return copy
+
+
+def page_of(folder: Path, out: Path) -> str:
+    write_report(out / "page.html", read_run_report(read_run(folder)))
+    return (out / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_finished_run_shows_all_there_is_in_order(run: Path, tmp_path: Path) -> None:
+    page = page_of(run, tmp_path)
+    headings = re.findall(r"<h2[^>]*>([^<]*)</h2>", page)
+    assert headings[:4] == ["Player", "Figures", "Lead time", "Cases"]
+    assert headings[4:] == ["Curves", "Time and memory", "Data", "How to reproduce"]
+    assert re.search(
+        r'class="verdict">mse 0\.\d+ on \d+ validation clips: \d+ % (below|ABOVE) copy_last', page
+    )
+    assert "chosen: step 8" in page
+    assert "seqimg predict train clip.npy" in page
+    assert re.search(r'<th scope="row">crop</th><td class="words">16</td><td class="words">flag</td>', page)
+    assert "1 min 30 s for 12 steps" in page
+
+
+def test_the_cases_are_the_worst_then_median_and_best(run: Path) -> None:
+    findings = read_findings(run)
+    assert findings is not None
+    ranks = [case.rank for case in findings.cases]
+    assert findings.clips > 8
+    assert ranks == [*(f"worst {place}" for place in range(1, 7)), "median", "best"]
+    scores = [case.score for case in findings.cases]
+    assert scores == sorted(scores, reverse=True)
+    assert len({case.name for case in findings.cases}) == len(scores)
+    assert findings.examined == findings.clips
+
+
+def test_a_score_is_the_metric_of_its_clip_alone() -> None:
+    """One clip: its score is the overall figure."""
+    np.save("one.npy", np.random.default_rng(0).integers(0, 255, (7, 16, 16, 1), np.uint8))
+    config = PredictConfig(data=("one.npy",), widths=(4,), context=3, horizon=4, holdout=0, validation=0)
+    task = PredictTask(config)
+    Path("samples").mkdir()
+    with task.datasets("all") as data:
+        task = task.with_config(channels=data.channels)
+        looked = look(task, task.build_model(), data.test, Path("samples"))
+        (case,) = looked.cases
+        assert case.rank == "worst 1"
+        model = looked.panels[0].tables[0].rows["model"]
+        assert case.score == pytest.approx(np.mean([value for value in model if isinstance(value, float)]))
+
+
+def test_a_sheet_holds_the_frames_where_it_says(run: Path) -> None:
+    findings = read_findings(run)
+    assert findings is not None
+    sheet = findings.cases[0].sheet
+    assert sheet is not None
+    assert (sheet.context, sheet.future) == (("-1", "0"), ("+1", "+2", "+3"))
+    with Image.open(run / SAMPLES / sheet.file) as file:
+        pixels = np.asarray(file)
+    across, down = sheet.width + sheet.gap, sheet.height + sheet.gap
+    assert pixels.shape == (4 * down - sheet.gap, 3 * across - sheet.gap, 4)
+    opaque = [[pixels[row * down, column * across, 3] == 255 for column in range(3)] for row in range(4)]
+    assert opaque == [[True, True, False], [True] * 3, [True] * 3, [True] * 3]
+    assert (pixels[sheet.height : down, :, 3] == 0).all()
+
+
+def test_a_run_that_did_not_end_has_a_report_too(tmp_path: Path) -> None:
+    run = make_run(tmp_path, finished=False)
+    page = page_of(run, tmp_path)
+    assert "This run is not finished, step 9 of 9: validation mse 0.01 at step 8" in page
+    headings = re.findall(r"<h2[^>]*>([^<]*)</h2>", page)
+    assert headings == ["Curves", "Time and memory", "How to reproduce"]
+
+
+def test_an_empty_folder_says_what_is_missing(tmp_path: Path) -> None:
+    page = page_of(tmp_path, tmp_path)
+    assert "there is nothing to report" in page
+    assert "metrics.jsonl is missing" in page
+
+
+def test_hostile_names_stay_text(tmp_path: Path) -> None:
+    page = page_of(make_run(tmp_path / "r", name=HOSTILE_NAME), tmp_path)
+    assert "onerror=alert(1)&gt;" in page
+    assert "<img src=x" not in page
+    assert "{{ 7*7 }}" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"clips": "many"}, "clips"),
+        ({"format": 99, "clips": "many"}, "format 99"),
+        ({"cases": [{"rank": "worst 1"}]}, "cases.0"),
+        (
+            {"panels": [{"title": "x", "pictures": [{"title": "x", "caption": "", "data": "PHN2Zz4="}]}]},
+            "neither PNG",
+        ),
+        ({"overall": {}}, "figures of the model"),
+    ],
+)
+def test_damaged_findings_are_named(
+    damaged: Callable[..., Path], changes: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(SeqimgError, match=named) as caught:
+        read_run_report(read_run(damaged(**changes)))
+    assert len(str(caught.value).splitlines()) <= 3
+
+
+@pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "null", "\x00"])
+def test_findings_that_are_no_findings_are_refused(damaged: Callable[..., Path], content: str) -> None:
+    folder = damaged()
+    (folder / FINDINGS).write_text(content)
+    with pytest.raises(SeqimgError, match=r"report.json cannot be used"):
+        read_findings(folder)
+
+
+def test_no_name_leads_out_of_the_run(run: Path) -> None:
+    for name in ("../report.json", "/etc/hostname", "..", ""):
+        with pytest.raises(SeqimgError):
+            read_sample(run, name)
+
+
+def test_pictures_that_are_gone_or_no_pictures_are_a_warning(
+    damaged: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = damaged()
+    (folder / SAMPLES / "median.png").unlink()
+    (folder / SAMPLES / "best.png").write_text("<svg onload=alert(1)>")
+    (folder / SAMPLES / "data.png").write_text("no picture")
+    report = read_run_report(read_run(folder))
+    assert {"median", "best"}.isdisjoint(reel.rank for reel in report.reels)
+    assert len([warning for warning in report.warnings if "is missing" in warning]) == 3
+
+
+class Broken(PredictTask):
+    """A task whose panel fails after the first batch."""
+
+    def panels(self, answers: Iterable[Answers]) -> tuple[Panel, ...]:
+        for _ in answers:
+            raise RuntimeError("no such class")
+        return ()
+
+
+def test_a_panel_that_fails_costs_nothing_but_itself(tmp_path: Path) -> None:
+    task = Broken(PredictConfig(data=("demo:moving-digits",), crop=16, widths=(4,), context=2, horizon=2))
+    with task.datasets() as data:
+        task = task.with_config(channels=data.channels)
+        looked = look(task, task.build_model(), data.val, tmp_path)
+    assert looked.panels == ()
+    assert looked.warnings == ("the panels of the task predict are missing: RuntimeError: no such class",)
+    assert looked.examined == len(data.val)
+    assert len(looked.cases) == 8
+
+
+def test_two_runs_on_one_page(run: Path, tmp_path: Path) -> None:
+    other = make_run(tmp_path / "other", seed=1)
+    report = compare_runs(read_run(run), read_run(other))
+    write_report(tmp_path / "both.html", report)
+    page = (tmp_path / "both.html").read_text(encoding="utf-8")
+    config = report.figures[0].tables[0]
+    assert set(config.rows) == {"data", "seed"}
+    assert config.rows["seed"] == ("0", "1")
+    assert re.match(r"mse of .* is \d+ % (below|ABOVE) that of ", report.verdict)
+    assert any("different data" in warning for warning in report.warnings)
+    names = [str(run), str(other)]
+    assert all(list(curve.series) == names for panel in report.panels for curve in panel.curves)
+    assert [panel.title for panel in report.panels][:2] == ["Curves", "Lead time"]
+    assert page.count("How to reproduce") == 2
+    with pytest.raises(SeqimgError, match="with itself"):
+        compare_runs(read_run(run), read_run(run))
+
+
+def test_an_unfinished_run_is_compared_by_its_validations(run: Path, tmp_path: Path) -> None:
+    other = make_run(tmp_path / "other", finished=False)
+    report = compare_runs(read_run(run), read_run(other))
+    assert report.verdict == "mse of both is the same: 0.01 and 0.01, on validation."
+    assert any("has not ended" in warning for warning in report.warnings)
+
+
+def test_reports_are_made_again_without_torch(run: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from seqimg.training.pages import read_run_report;"
+        "from seqimg.training.comparison import compare_runs; from seqimg.training.records import read_run;"
+        f"read_run_report(read_run(Path({str(run)!r})));"
+        "assert not {'torch', 'numpy', 'matplotlib', 'PIL', 'av'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
