@@ -15,7 +15,18 @@ from typing import Any
 
 from seqimg.errors import SeqimgError
 
-__all__ = ["check_writable", "publish_file", "publish_folder", "write_json"]
+__all__ = [
+    "check_writable",
+    "explained",
+    "publish_file",
+    "publish_folder",
+    "remove",
+    "sync",
+    "write_json",
+    "write_synced",
+]
+
+_PIECE = 1 << 24  # bytes handed to the system at once
 
 
 def check_writable(path: Path, *, overwrite: bool = False) -> None:
@@ -35,7 +46,7 @@ def check_writable(path: Path, *, overwrite: bool = False) -> None:
             why="nothing is overwritten unasked",
             hint="add --overwrite, or choose another name",
         )
-    with _explained(path):
+    with explained(path):
         probe, name = tempfile.mkstemp(prefix=".seqimg-", dir=_existing_parent(path.absolute().parent))
         os.close(probe)
         os.unlink(name)
@@ -60,12 +71,12 @@ def publish_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        with _explained(path):
+        with explained(path):
             yield temporary
-            _sync(temporary)
+            sync(temporary)
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, path)
-            _sync(path.parent)
+            sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -84,21 +95,21 @@ def publish_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(prefix=".seqimg-", dir=path.parent))
     aside = temporary.with_name(temporary.name + ".old")
     try:
-        with _explained(path):
+        with explained(path):
             yield temporary
             for item in sorted(temporary.rglob("*"), reverse=True):
-                _sync(item)
-            _sync(temporary)
+                sync(item)
+            sync(temporary)
             os.chmod(temporary, 0o777 & ~_umask())
             if path.exists():
                 os.replace(path, aside)
             os.replace(temporary, path)
-            _sync(path.parent)
+            sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         if aside.exists() and not path.exists():
             os.replace(aside, path)
-        _remove(aside)
+        remove(aside)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -112,25 +123,52 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file and wait until the disk has it.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(handle, left[:_PIECE]) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path, needed: int | None = None) -> Iterator[None]:
+    """Turn what the system says in the block into an error that names the path and the room there.
+
+    Args:
+        path: What is being written.
+        needed: Bytes it takes, if that is known.
+
+    Raises:
+        SeqimgError: The system refused.
+    """
     try:
         yield
     except OSError as error:
         free = shutil.disk_usage(_existing_parent(path)).free / 1e6
         reason = error.strerror or str(error)
+        room = f"{free:,.0f} MB free there"
+        if needed is not None:
+            room = f"{needed / 1e6:,.1f} MB needed, {free:,.1f} MB free there"
         raise SeqimgError(
-            f"cannot write {path}",
-            why=f"{reason} ({free:,.0f} MB free there)",
-            hint="choose another place",
+            f"cannot write {path}", why=f"{reason} ({room})", hint="choose another place"
         ) from error
 
 
-def _existing_parent(path: Path) -> Path:
-    return next(parent for parent in [path, *path.absolute().parents] if parent.exists())
+def sync(path: Path) -> None:
+    """Wait until the disk has a file or folder.
 
-
-def _sync(path: Path) -> None:
+    Raises:
+        OSError: It cannot.
+    """
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -138,12 +176,17 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all in it, if it is there and can be removed."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         with suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+def _existing_parent(path: Path) -> Path:
+    return next(parent for parent in [path, *path.absolute().parents] if parent.exists())
 
 
 def _umask() -> int:

@@ -18,6 +18,7 @@ from seqimg.masking import masked
 from seqimg.plugins import TaskSpec
 from seqimg.publish import check_writable, publish_file, write_json
 from seqimg.task import Task
+from seqimg.training import processes
 from seqimg.training.evaluation import evaluate as measure
 
 __all__ = ["evaluate"]
@@ -51,6 +52,9 @@ def evaluate(
     if out is not None:
         check_writable(out, overwrite=overwrite)
     where = chosen_device(device)
+    processes.join(device)
+    if not processes.is_main():
+        output().quiet = True
     loaded = modelfolder.load(model, task=spec.name, device=where)
     kept = loaded.task.config
     cut = {
@@ -71,6 +75,8 @@ def evaluate(
         first = datasets.test[0].source.path
         with output().progress("Evaluating", total=len(datasets.test)) as bar:
             found = measure(task, loaded.model, datasets.test, batch_size=batch_size, advance=bar.advance)
+    if not processes.is_main():
+        return
     result = {"task": spec.name, "model": str(model), "part": part, **asdict(found)}
     if out is not None:
         with publish_file(out, overwrite=overwrite) as temporary:

@@ -35,26 +35,43 @@ class ReadingConfig(Config):
     """How sequences are read: what `open_sequence` understands."""
 
     on_error: Literal["error", "skip", "truncate"] = Field(
-        "error", description="Damaged frames: refuse, leave them out, or end before them."
+        "error", description="Damaged frames: refuse the sequence, leave them out, or end before the first."
     )
     gaps: Literal["error", "skip", "hold"] = Field(
         "error", description="Missing numbers in a folder: refuse, leave out, or repeat the frame before."
     )
     axes: str = Field(
-        "", description="What an array's axes are, such as THWC; empty tells it from the shape."
+        "",
+        description="What each axis of an array is, T time, H height, W width, C channels: THWC. Told from the "
+        "shape where only one reading is possible.",
+        json_schema_extra={"metavar": "LETTERS"},
     )
-    array: str = Field("", description="Which array, in files that hold several.")
+    array: str = Field(
+        "",
+        description="Name of the array with the frames, in a file of several.",
+        json_schema_extra={"metavar": "NAME"},
+    )
     value_range: Range = Field(
-        (), max_length=2, description="Values that mean black and white, where the source does not say."
+        (),
+        max_length=2,
+        description="The values that are black and white, such as 0,4095, where the source does not say.",
+        json_schema_extra={"metavar": "LOW,HIGH"},
     )
-
     fill_value: float | None = Field(
-        None, description="A value that stands for a missing one; NaN always does."
+        None,
+        description="The value that stands for a missing one; NaN always does.",
+        json_schema_extra={"metavar": "NUMBER"},
     )
     fit: Literal["error", "resize", "crop", "pad"] = Field(
-        "error", description="Pictures of another size than the first: refuse, resample, cut or border them."
+        "error",
+        description="Pictures of another size than the first: refuse, resample to it, cut down to it, or add "
+        "a border.",
     )
-    raw: str = Field("", description="What raw pixels are: WIDTHxHEIGHT[@FPS][:rgb24].")
+    raw: str = Field(
+        "",
+        description="What raw pixels from a pipe or file are, such as 640x480@30:rgb24.",
+        json_schema_extra={"metavar": "WxH[@FPS][:PIXELS]"},
+    )
 
     @field_validator("value_range")
     @classmethod
@@ -118,12 +135,26 @@ class TaskConfig(ReadingConfig):
         0.1, ge=0, lt=1, description="Share of the rest, at its end, used to choose the best model."
     )
     steps: int = Field(2000, ge=1, description="Optimiser steps.")
+    epochs: float = Field(
+        0, ge=0, description="How many times to go through the clips, instead of --steps; 0 goes by steps."
+    )
     minutes: float = Field(
         0, ge=0, description="Time limit: the schedule is shortened to end within it; 0 is no limit."
     )
-    batch_size: int = Field(8, ge=1, description="Clips per step.")
+    batch_size: int = Field(8, ge=1, description="Clips per step, of all processes together.")
+    accumulate: int = Field(
+        1,
+        ge=1,
+        description="Parts that a step's batch is worked through in, one after the other: the same "
+        "step in less memory.",
+    )
     learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of AdamW.")
     weight_decay: float = Field(1e-4, ge=0, description="Weight decay of AdamW.")
+    schedule: Literal["cosine", "onecycle", "constant"] = Field(
+        "cosine",
+        description="How the learning rate goes once it has risen: down to 0 as half a cosine; the same, and up "
+        "as one too (OneCycle); or it stays.",
+    )
     warmup: float = Field(
         0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises."
     )
@@ -135,9 +166,24 @@ class TaskConfig(ReadingConfig):
         description="Decay of the running average of the weights that is validated and saved; 0 is off.",
     )
     validate_every: int = Field(500, ge=1, description="Steps between validations.")
+    validate_epochs: float = Field(
+        0, ge=0, description="Epochs between validations, instead of --validate-every; 0 goes by steps."
+    )
+    patience: int = Field(
+        0, ge=0, description="Validations without a better one after which training ends early; 0 is never."
+    )
+    save_every: int = Field(
+        0, ge=0, description="Steps between checkpoints; 0 writes one after every validation."
+    )
     validation_clips: int = Field(64, ge=1, description="Most clips a validation looks at, evenly spread.")
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="Number format of the forward and backward pass."
+    )
+    compile: bool = Field(
+        False, description="Have torch compile the model: slow to begin with, mostly faster after."
+    )
+    track: Words = Field(
+        (), description="Where curves go too, as they grow: tensorboard (into the run folder), wandb, mlflow."
     )
     channels: int = Field(0, ge=0, description="Channels of the frames; 0 takes what the data have.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")

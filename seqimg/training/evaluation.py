@@ -1,5 +1,6 @@
 """Figures of a model beside its baselines, over a data set, holding one batch at a time."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -14,6 +15,7 @@ from seqimg.data import Batch, Clip, SequenceBatches, collate
 from seqimg.data.datasets import ClipDataset
 from seqimg.errors import SeqimgError
 from seqimg.task import Example, Task
+from seqimg.training import processes
 
 __all__ = ["Evaluation", "evaluate", "examples", "metric_names", "validate"]
 
@@ -60,11 +62,17 @@ class _Tally:
             self.metrics[name].update(output.float().contiguous(), expected.contiguous())
 
     def figures(self) -> Figures:
-        if not self.seen:
+        if not any(processes.gather(self.seen)):
             raise SeqimgError(
                 "there is nothing to measure", why="every value that was to be compared with is missing"
             )
-        return {name: self._figures(name, metrics.compute()) for name, metrics in self.metrics.items()}
+        with warnings.catch_warnings():
+            # Of few clips a process may have seen none; what the others saw is added up in `compute`.
+            warnings.filterwarnings(
+                "ignore", message="The ``compute`` method of metric", category=UserWarning
+            )
+            found = {name: metrics.compute() for name, metrics in self.metrics.items()}
+        return {name: self._figures(name, values) for name, values in found.items()}
 
     def _figures(self, name: str, values: Mapping[str, Tensor]) -> dict[str, float]:
         figures = {metric: float(values[metric]) for metric in self.order}
@@ -131,7 +139,11 @@ def evaluate(
         clips += len(batch.sources)
         if advance is not None:
             advance(len(batch.sources))
-    by_path = {path: tally.figures() for path, tally in sequences.items() if tally.seen}
+    clips = int(processes.total([clips])[0])
+    everybodys = processes.gather([path for path, tally in sequences.items() if tally.seen])
+    by_path = {}
+    for path in dict.fromkeys(path for found in everybodys for path in found):
+        by_path[path] = (sequences.get(path) or _Tally(task, list(answers), device)).figures()
     return Evaluation(task.leading_metric, clips, overall.figures(), by_path)
 
 
@@ -161,10 +173,14 @@ def examples(task: AnyTask, model: nn.Module, data: ClipDataset, count: int) -> 
 
 
 def _batches(data: ClipDataset, batch_size: int, device: torch.device) -> Iterator[Batch]:
+    batches = list(SequenceBatches(_groups(data), batch_size))
     loader = DataLoader(
         cast("Dataset[Clip]", data),
-        batch_sampler=SequenceBatches(_groups(data), batch_size),
+        # Whole batches are dealt out to the processes: nothing is padded, so nothing counts twice.
+        batch_sampler=batches[processes.rank() :: processes.world()],
         collate_fn=collate,
+        # One of its own: what training draws at random must not depend on when it is validated.
+        generator=torch.Generator(),
     )
     for batch in loader:
         yield batch.to(device)

@@ -2,22 +2,45 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["Plan", "learning_rate_factor"]
+__all__ = ["Plan", "Schedule", "learning_rate_factor"]
+
+Schedule = Literal["cosine", "onecycle", "constant"]
 
 _FIRST_LOOK = 0.1  # share of the time limit after which the speed is believed
+_ONECYCLE_START, _ONECYCLE_END = 1 / 25, 1 / 25e4  # of the peak, as in torch's OneCycleLR
 
 
-def learning_rate_factor(progress: float, warmup: float) -> float:
-    """Return the learning rate over its peak at `progress` in [0, 1): linear rise, then half a cosine to 0.
+def learning_rate_factor(progress: float, warmup: float, schedule: Schedule = "cosine") -> float:
+    """Return the learning rate over its peak.
+
+    Args:
+        progress: Share of the run that is done, 0 to 1.
+        warmup: Share of the run over which the rate rises.
+        schedule: `cosine` rises linearly, then falls to 0 as half a cosine; `onecycle` rises and falls as half
+            cosines, from 1/25 and to 1/250,000; `constant` rises linearly and stays.
 
     Example:
         >>> [round(learning_rate_factor(p, warmup=0.1), 2) for p in (0.05, 0.1, 0.55, 1.0)]
         [0.5, 1.0, 0.5, 0.0]
+        >>> [round(learning_rate_factor(p, 0.3, "onecycle"), 6) for p in (0.0, 0.3, 1.0)]
+        [0.04, 1.0, 4e-06]
     """
-    if progress < warmup:
+    rising = progress < warmup
+    if schedule == "onecycle":
+        if rising:
+            return _half_cosine(progress / warmup, _ONECYCLE_START, 1.0)
+        return _half_cosine((progress - warmup) / (1 - warmup), 1.0, _ONECYCLE_END)
+    if rising:
         return progress / warmup
+    if schedule == "constant":
+        return 1.0
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+
+
+def _half_cosine(progress: float, begin: float, end: float) -> float:
+    return end + (begin - end) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 @dataclass

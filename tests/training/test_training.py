@@ -18,9 +18,9 @@ from seqimg.errors import SeqimgError, UnavailableError
 from seqimg.training.evaluation import evaluate
 from seqimg.training.fit import fit
 from seqimg.training.loop import StepReport, Trainer
+from seqimg.training.pages import verdict
 from seqimg.training.runs import Run
 from seqimg.training.schedule import Plan, learning_rate_factor
-from seqimg.training.pages import verdict
 from seqimg_predict.config import PredictConfig
 from seqimg_predict.task import PredictTask
 
@@ -131,7 +131,7 @@ def test_fitting_leaves_a_whole_run_folder(tmp_path: Path) -> None:
     fitted = fit(task, data, run, lambda report: seen.append(report.step))
     run.close()
     assert seen == [1, 2, 3, 4]
-    assert [path.name for path in run.checkpoints.iterdir()] == ["step-0000004"]
+    assert sorted(path.name for path in run.checkpoints.iterdir()) == ["best", "last", "previous"]
     lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == seen
     assert (tmp_path / "runs" / "latest").resolve() == run.folder
