@@ -41,8 +41,8 @@ def report(
     from seqimg.publish import check_writable
     from seqimg.training.comparison import compare_runs
     from seqimg.training.pages import read_run_report
-    from seqimg.training.records import find_run
     from seqimg.training.report import write_report
+    from seqimg.training.run_search import find_run
 
     if len(runs) > 2:
         raise UsageError(

@@ -33,7 +33,7 @@ def list_(
     ] = _RUNS,
 ) -> None:
     """List all runs in a folder, oldest first."""
-    from seqimg.training.records import find_runs
+    from seqimg.training.run_search import find_runs
 
     records, foreign = find_runs(folder)
     rows = [
@@ -69,7 +69,7 @@ def show(
     ] = str(_RUNS / "latest"),
 ) -> None:
     """Show one run: how it went, what was set, where it ran."""
-    from seqimg.training.records import find_run
+    from seqimg.training.run_search import find_run
 
     record = find_run(run)
     output().data(_whole(record), "\n".join(on_one_line(line) for line in _lines(record)))
@@ -83,6 +83,8 @@ def show(
         output().hint(
             command("seqimg", record.task, "eval", "--model", model, "--part", "test", *_data(record))
         )
+    elif record.state == "unfinished":
+        output().hint(command("seqimg", record.task, "train", "--resume", record.folder))
 
 
 @app.command("compare")
@@ -98,7 +100,7 @@ def compare(
     from seqimg.errors import UsageError
     from seqimg.publish import check_writable
     from seqimg.training.comparing import config_differences, draw_runs, names_of
-    from seqimg.training.records import find_run
+    from seqimg.training.run_search import find_run
 
     if len(runs) < 2:
         raise UsageError("there is nothing to compare with", why="one run was named", hint="seqimg runs list")

@@ -4,7 +4,7 @@ Nothing here needs torch, and nothing grows with the length of a run.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqimg.config.written import read_written
-from seqimg.errors import SeqimgError, did_you_mean
+from seqimg.errors import SeqimgError
 
-__all__ = ["Record", "Series", "find_run", "find_runs", "read_run"]
+__all__ = ["Record", "Series", "is_run", "read_run"]
 
-_CONFIG, _ENVIRONMENT, _METRICS = "config.toml", "environment.json", "metrics.jsonl"
+_CONFIG, _ENVIRONMENT, _METRICS, _LOCK = "config.toml", "environment.json", "metrics.jsonl", ".lock"
 _MAX_JSON = 10_000_000  # bytes of one file of JSON, or of one line
 _MOST_POINTS = 2000  # of a series, which is thinned evenly beyond it
-_DEEPEST = 2  # folders below the one given: <task>/<date>-<n>
 
-State = Literal["finished", "unfinished", "damaged"]
+State = Literal["running", "finished", "unfinished", "damaged"]
 
 
 class Series:
@@ -56,7 +55,8 @@ class Record:
 
     Attributes:
         folder: The folder.
-        state: `finished` with a model folder, `unfinished` without, `damaged` if a file cannot be read.
+        state: `running` while a process holds the folder, `finished` with a model folder, `unfinished` without,
+            `damaged` if a file cannot be read.
         task: The task's name; empty if it is not known.
         config: Each value and where it came from.
         environment: What `environment.json` holds.
@@ -94,52 +94,10 @@ class Record:
         return next(iter(self.best), "")
 
 
-def find_runs(base: Path) -> tuple[list[Record], list[Path]]:
-    """Read all runs in a folder: itself, below it, or one folder further down.
-
-    Links such as `latest` are passed over.
-
-    Returns:
-        The runs, oldest first, and the folders that are none.
-
-    Raises:
-        SeqimgError: There is no such folder.
-    """
-    if not base.is_dir():
-        why = "it is a file" if base.exists() else "no such folder"
-        raise SeqimgError(f"there are no runs in {base}", why=why, hint="seqimg predict train --help")
-    runs, foreign = [], []
-    for path, is_run in _candidates(base, _DEEPEST):
-        if is_run:
-            runs.append(read_run(path))
-        else:
-            foreign.append(path)
-    never = datetime.min.replace(tzinfo=UTC)
-    return sorted(runs, key=lambda run: (run.started or never, str(run.folder))), sorted(foreign)
-
-
-def find_run(name: str, base: Path = Path("runs")) -> Record:
-    """Read one run, by its folder or by its name below `base`.
-
-    Raises:
-        SeqimgError: There is no such run, or more than one of that name.
-    """
-    path = Path(name)
-    if path.is_dir():
-        if not _is_run(path):
-            raise SeqimgError(
-                f"{path} is no run folder", why=f"it has no {_METRICS}", hint="seqimg runs list"
-            )
-        return read_run(path)
-    known = [path for path, is_run in _candidates(base, _DEEPEST) if is_run] if base.is_dir() else []
-    found = [path for path in known if str(path.relative_to(base)) == name or path.name == name]
-    if len(found) == 1:
-        return read_run(found[0])
-    if found:
-        raise SeqimgError(f"{len(found)} runs are called {name}", why=", ".join(map(str, found)))
-    near = did_you_mean(name, [*(path.name for path in known), *map(str, known)])
-    raise SeqimgError(
-        f"there is no run {name!r}", why=f"did you mean {near}?" if near else None, hint="seqimg runs list"
+def is_run(folder: Path) -> bool:
+    """Say whether a folder is a run's, be it whole or not."""
+    return (folder / _METRICS).is_file() or (
+        (folder / _CONFIG).is_file() and (folder / _ENVIRONMENT).is_file()
     )
 
 
@@ -166,30 +124,29 @@ def read_run(folder: Path) -> Record:
     except (OSError, ValueError, RecursionError) as error:
         record.problems.append(_problem(folder / _METRICS, _reason(error)))
     finished = (folder / "model" / "config.json").is_file()
-    record.state = "damaged" if record.problems else "finished" if finished else "unfinished"
+    if record.problems:
+        record.state = "damaged"
+    elif _is_held(folder / _LOCK):
+        record.state = "running"
+    else:
+        record.state = "finished" if finished else "unfinished"
     return record
 
 
-def _candidates(base: Path, deeper: int) -> Iterator[tuple[Path, bool]]:
-    """Yield run folders, and folders that lead to none."""
-    if _is_run(base):
-        yield base, True
-        return
+def _is_held(lock: Path) -> bool:
+    """Whether a process trains into the folder; False where the system or the disk has no locks."""
     try:
-        inside = sorted(p for p in base.iterdir() if p.is_dir() and not p.is_symlink() and p.name[0] != ".")
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     except OSError:
-        inside = []
-    found = [pair for path in inside for pair in _candidates(path, deeper - 1)] if deeper else []
-    if any(is_run for _, is_run in found) or deeper == _DEEPEST:
-        yield from found
-    else:
-        yield base, False
-
-
-def _is_run(folder: Path) -> bool:
-    return (folder / _METRICS).is_file() or (
-        (folder / _CONFIG).is_file() and (folder / _ENVIRONMENT).is_file()
-    )
+        return False
+    return False
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -71,11 +71,11 @@ class Watch:
         clock: Returns seconds.
 
     Example:
-        >>> events = EventWatcher(lambda event: print(event["event"], event.get("state", "")))
+        >>> events = EventWatcher(lambda event: print(event["event"]))
         >>> with Watch(RunInfo("predict", "runs/1", {}, 1, "cpu"), [("events", events)], print) as watch:
         ...     watch.finish({"model": "runs/1/model"})
         started
-        finished finished
+        finished
     """
 
     def __init__(

@@ -1,5 +1,6 @@
 """`seqimg runs`: what is listed, shown and compared, and what damage does to it."""
 
+import fcntl
 import json
 from collections.abc import Callable
 from itertools import pairwise
@@ -53,6 +54,18 @@ def test_runs_are_listed_oldest_first_and_the_link_is_no_second_run(cli: Cli) ->
     ]
     assert "mse 0.01 at step 20" in done.stdout
     assert done.stderr == "Try: seqimg runs show runs/predict/a\n"
+
+
+def test_a_run_that_goes_on_is_running_until_its_process_ends(cli: Cli) -> None:
+    folder = _run("now", finished=False)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shown = cli("runs", "show", "now")
+        assert json.loads(cli("runs", "list", "--json").stdout)["runs"][0]["state"] == "running"
+    assert "Try:" not in shown.stderr
+    done = cli("runs", "show", "now")
+    assert "unfinished" in done.stdout
+    assert done.stderr == f"Try: seqimg predict train --resume {folder}\n"
 
 
 def test_damaged_and_foreign_folders_are_named_and_stop_nothing(cli: Cli) -> None:
