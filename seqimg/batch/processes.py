@@ -40,8 +40,8 @@ def run_in_processes(recipe: Recipe, jobs: Iterable[Job], workers: int) -> Gener
 class _Process:
     """A worker, seen from here."""
 
-    def __init__(self, recipe: Recipe, inbox: "SimpleQueue[tuple[_Process, bytes]]") -> None:
-        self.ready, self.task = False, Outcome(Job("", "", ""), 0)
+    def __init__(self, recipe: Recipe, place: int, inbox: "SimpleQueue[tuple[_Process, bytes]]") -> None:
+        self.place, self.ready, self.task = place, False, Outcome(Job("", "", ""), 0)
         debug = os.environ.get("SEQIMG_DEBUG", "") not in ("", "0")
         try:
             self.process = subprocess.Popen(
@@ -97,7 +97,7 @@ class _Crew:
     """The workers, and who does what."""
 
     def __init__(self, recipe: Recipe, workers: int) -> None:
-        self._recipe, self._workers = recipe, workers
+        self._recipe, self._workers, self._gpus = recipe, workers, _gpus(recipe)
         self._inbox: SimpleQueue[tuple[_Process, bytes]] = SimpleQueue()
         self._busy: set[_Process] = set()
         self._idle: list[_Process] = []
@@ -127,10 +127,16 @@ class _Crew:
             process.end()
 
     def _give(self, task: Outcome) -> None:
-        process = self._idle.pop() if self._idle else _Process(self._recipe, self._inbox)
+        process = self._idle.pop() if self._idle else self._start()
         process.task = replace(task, attempts=task.attempts + 1)
         self._busy.add(process)
         process.send(asdict(task.job))
+
+    def _start(self) -> _Process:
+        taken = {process.place for process in self._busy}
+        place = min(set(range(self._workers)) - taken)
+        device = f"cuda:{place % self._gpus}" if self._gpus > 1 else self._recipe.device
+        return _Process(replace(self._recipe, device=device), place, self._inbox)
 
     def _heard(self, process: _Process, line: bytes) -> Outcome | None:
         """Return what came of a job, if a worker's line says so."""
@@ -159,6 +165,15 @@ class _Crew:
             return None
         message = f"the worker for {task.job.source} died {task.attempts} times"
         return replace(task, error={"message": message, "why": why, "hint": "fewer --workers"})
+
+
+def _gpus(recipe: Recipe) -> int:
+    """Return over how many GPUs workers are spread."""
+    if recipe.device != "cuda":
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -1,12 +1,15 @@
 """What is done to every sequence, and what came of one: plain values that JSON can say."""
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from seqimg.errors import SeqimgError
 
-__all__ = ["MOST_ATTEMPTS", "Job", "Outcome", "Recipe", "error_words"]
+__all__ = ["MOST_ATTEMPTS", "Job", "Outcome", "Recipe", "error_words", "is_hopeless"]
+
+_HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 MOST_ATTEMPTS = 3
 """How often a sequence is begun whose worker dies, before it is given up."""
@@ -78,4 +81,21 @@ def error_words(error: BaseException) -> dict[str, str | None]:
     """
     if isinstance(error, SeqimgError):
         return {"message": error.message, "why": error.why, "hint": error.hint}
+    if isinstance(error, OSError) and error.strerror:
+        what = f"cannot use {error.filename}" if error.filename else "the system refused"
+        return {"message": what, "why": error.strerror, "hint": None}
     return {"message": f"Internal error: {type(error).__name__}: {error}", "why": None, "hint": None}
+
+
+def is_hopeless(error: BaseException | None) -> bool:
+    """Tell whether the reason is that nothing more can be written at all.
+
+    Example:
+        >>> is_hopeless(OSError(errno.ENOSPC, "No space left on device")), is_hopeless(ValueError())
+        (True, False)
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _HOPELESS:
+            return True
+        error = error.__cause__
+    return False

@@ -13,10 +13,12 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seqimg.batch.recipe import Job, Outcome
+from seqimg.batch.holding import held
+from seqimg.batch.recipe import Job, Outcome, is_hopeless
 from seqimg.errors import SeqimgError
 from seqimg.publish import check_writable, publish_file
 from seqimg.sequences.live.masking import masked
@@ -61,7 +63,7 @@ class Results:
         """
         self._check()
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _locked(self.folder):
+        with held(self.folder):
             self._check_recipe()
             shutil.rmtree(self._staging, ignore_errors=True)  # of a command that was killed
             log = self.folder / LOG
@@ -98,11 +100,16 @@ class Results:
         final = self.folder / outcome.job.output
         self.counts["retried"] += outcome.attempts > 1
         if outcome.error is None:
-            self._place(staged, final)
+            outcome = self._placed(outcome, staged, final)
+        elif str(staged) in outcome.error["message"]:
+            # Where it was written first is nobody's business.
+            message = outcome.error["message"].replace(str(staged), str(final))
+            outcome = replace(outcome, error={**outcome.error, "message": message})
+        if outcome.error is None:
             assert outcome.summary is not None
             self.counts["frames_read"] += outcome.summary["frames_read"]
             self.counts["frames_written"] += outcome.summary["frames_written"]
-        elif self._overwrite:
+        elif self._overwrite and not outcome.fatal:
             _remove(final)  # it is not of this recipe
         self.counts["done" if outcome.error is None else "failed"] += 1
         shutil.rmtree(staged.parent, ignore_errors=True)
@@ -120,6 +127,18 @@ class Results:
                 row = json.loads(line)
                 if row["error"] is not None:
                     yield row
+
+    def _placed(self, outcome: Outcome, staged: Path, final: Path) -> Outcome:
+        """Put a result into its place; return what came of it then."""
+        try:
+            self._place(staged, final)
+        except OSError as error:
+            why = error.strerror or str(error)
+            if isinstance(error, FileNotFoundError) and not staged.exists():
+                why = "what the worker wrote is not there: do all machines see the same folders?"
+            words = {"message": f"cannot write {final}", "why": why, "hint": None}
+            return replace(outcome, summary=None, error=words, fatal=is_hopeless(error))
+        return outcome
 
     def _place(self, staged: Path, final: Path) -> None:
         """Rename a result into its place; one that is there already makes way only if it is to."""
@@ -221,30 +240,6 @@ def _read_report(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder; the system lets go of it when this process ends, however it does."""
-    handle = os.open(folder, os.O_RDONLY) if os.name == "posix" else -1
-    try:
-        if handle >= 0:
-            import fcntl
-
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise SeqimgError(
-                    f"another command is writing to {folder}",
-                    why="two would do the same work",
-                    hint="-o elsewhere",
-                ) from error
-            except OSError:
-                pass  # some network file systems know no such locks
-        yield
-    finally:
-        if handle >= 0:
-            os.close(handle)
 
 
 @contextmanager

@@ -4,7 +4,6 @@
 with a line, and ends, whatever it is doing, when its standard input does: no worker outlives the command.
 """
 
-import errno
 import json
 import os
 import signal
@@ -19,15 +18,13 @@ import torch
 
 from seqimg import modelfolder
 from seqimg.batch.application import Application
-from seqimg.batch.recipe import Recipe, error_words
+from seqimg.batch.recipe import Recipe, error_words, is_hopeless
 from seqimg.config import ReadingConfig, check_flags
 from seqimg.errors import SeqimgError
 from seqimg.sequences import open_configured, save_sequence
 from seqimg.sequences.live.masking import masked
 
 __all__ = ["Worker", "main"]
-
-_HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 class Worker:
@@ -59,7 +56,7 @@ class Worker:
         try:
             return {"summary": self._do(source, Path(target))}
         except Exception as error:  # noqa: BLE001 -- isolation: it costs no more than this sequence
-            return {"error": error_words(error), "fatal": _is_hopeless(error)}
+            return {"error": error_words(error), "fatal": is_hopeless(error)}
 
     def _do(self, source: str, target: Path) -> dict[str, Any]:
         with open_configured(source, self._reading) as sequence:
@@ -109,15 +106,6 @@ def _say(answers: int, words: dict[str, Any]) -> None:
             line = line[os.write(answers, line) :]
     except OSError:
         os._exit(1)  # nobody is there any more
-
-
-def _is_hopeless(error: BaseException | None) -> bool:
-    """Tell whether the reason is that nothing more can be written."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in _HOPELESS:
-            return True
-        error = error.__cause__
-    return False
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import os
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
@@ -14,10 +13,11 @@ from seqimg import __version__, modelfolder
 from seqimg.batch.engines import check_ray, cores, run_here
 from seqimg.batch.naming import FOLDER, Names
 from seqimg.batch.recipe import Job, Outcome, Recipe
-from seqimg.batch.results import REPORT, Results
+from seqimg.batch.results import Results
 from seqimg.batch.sources import Many
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
-from seqimg.cli.output import Bar, Output, command, on_one_line, output
+from seqimg.cli.many_talk import Meter, conclude, crew_sentence, found_sentence
+from seqimg.cli.output import output
 from seqimg.config import Config, ReadingConfig
 from seqimg.errors import SeqimgError, UsageError, did_you_mean
 from seqimg.plugins import TaskSpec
@@ -25,9 +25,6 @@ from seqimg.sequences.formats import by_suffix, suffixes
 from seqimg.sequences.live.masking import masked
 
 __all__ = ["ManyOptions", "check_single", "run_many"]
-
-_LISTED = 10  # failures that are printed; the report has all
-_SAY_EVERY = 30.0  # seconds, where there is no bar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +87,7 @@ def run_many(
     total = sum(1 for _ in many)
     if not total:
         raise SeqimgError(f"{many.source} holds no sequences", hint="seqimg data info PATH, for one of them")
-    output().say(_found_sentence(many, total))
+    output().say(found_sentence(many, total))
     workers = min(chosen.workers or (cores() if chosen.engine == "ray" else 1), total)
     recipe = _recipe(spec, model, options, reading, device, chosen, workers)
     same = {
@@ -114,14 +111,14 @@ def run_many(
         jobs = _jobs(many, results, Names(many.root, ending))
         _work(recipe, jobs, results, total, chosen, workers)
         about["seconds"] = round(monotonic() - began, 3)
-    _conclude(results, about)
+    conclude(results, about)
 
 
 def _work(
     recipe: Recipe, jobs: Iterator[Job], results: Results, total: int, chosen: ManyOptions, workers: int
 ) -> None:
     with output().progress("Sequences", total=total) as bar:
-        meter = _Meter(bar, output(), total)
+        meter = Meter(bar, output(), total)
         with closing(_outcomes(recipe, jobs, chosen, workers)) as outcomes:
             for outcome in outcomes:
                 meter.show(results.take(outcome), results.counts)
@@ -165,7 +162,7 @@ def _recipe(
     threads = chosen.threads or (max(1, cores() // workers) if apart else 0)
     if chosen.ray_address is None:
         output().say(
-            device_sentence(where, device) if not apart else _crew_sentence(where.type, workers, threads)
+            device_sentence(where, device) if not apart else crew_sentence(where.type, workers, threads)
         )
     if sentence := kernel_sentence(loaded.model, where, streaming=True):
         output().say(sentence)
@@ -190,70 +187,6 @@ def _check_engine(chosen: ManyOptions) -> None:
         check_ray()
 
 
-class _Meter:
-    """How far it is, as a bar, or as a line now and then where nobody can see one."""
-
-    def __init__(self, bar: Bar, out: Output, total: int) -> None:
-        self._bar, self._out, self._total = bar, out, total
-        self._began = self._said = monotonic()
-        self._shown = 0
-
-    def show(self, outcome: Outcome | None, counts: Any) -> None:
-        """Show what was done up to now; outcome None is the end."""
-        done = counts["done"] + counts["failed"]
-        passed = done + counts["already_there"]
-        now = monotonic()
-        speed = done / max(now - self._began, 1e-9)
-        failed = f", {counts['failed']} failed" if counts["failed"] else ""
-        self._bar.advance(passed - self._shown, speed=f"{speed:.3g} files/s{failed}")
-        self._shown = passed
-        if not self._bar.visible and outcome is not None and now - self._said >= _SAY_EVERY:
-            self._said = now
-            left = (self._total - passed) / max(speed, 1e-9)
-            self._out.say(
-                f"{passed} of {self._total} sequences, {speed:.3g} files/s{failed}, about {_duration(left)} left"
-            )
-
-
-def _conclude(results: Results, about: dict[str, Any]) -> None:
-    """Say what came of it all, and end with an error if something failed."""
-    counts = results.counts
-    first = list(islice(results.failures(), _LISTED))
-    for row in first:
-        reason = ": ".join(filter(None, (row["error"]["message"], row["error"]["why"])))
-        named = row["source"] in reason
-        output().warn(on_one_line(reason if named else f"{row['source']}: {reason}"))
-    if counts["failed"] > len(first):
-        output().warn(f"and {counts['failed'] - len(first)} more, in {results.folder / REPORT}")
-    names = ("found", "already_there", "done", "failed", "retried", "frames_read", "frames_written")
-    said = {
-        **{name: counts[name] for name in names},
-        **about,
-        "output": str(results.folder),
-        "failures": first,
-    }
-    there = f", {counts['already_there']} were there" if counts["already_there"] else ""
-    failed = f", {counts['failed']} failed" if counts["failed"] else ""
-    output().data(said, f"Saved {results.folder} ({counts['done']} of {counts['found']} done{there}{failed})")
-    if counts["failed"]:
-        raise SeqimgError(
-            f"{counts['failed']} of {counts['found']} sequences failed",
-            why=f"the others are done; all reasons are in {results.folder / REPORT}",
-            hint=command("seqimg", "data", "check", first[0]["source"]),
-        )
-
-
-def _found_sentence(many: Many, total: int) -> str:
-    what = {"folder": "a folder of", "pattern": "a pattern that fits", "list": "a list of"}[many.kind]
-    count = f"{total} sequence" + "s" * (total != 1)
-    return f"Took {on_one_line(many.source)} as {what} {count}; results go to {many.results}."
-
-
-def _crew_sentence(device: str, workers: int, threads: int) -> str:
-    what = "the GPU" if device == "cuda" else "the CPU"
-    return f"Computing on {what} with {workers} workers of {threads} thread{'s' * (threads != 1)} each."
-
-
 def _ending(spec: TaskSpec, name: str) -> str:
     if name == FOLDER:
         return f".{spec.name}"
@@ -271,8 +204,3 @@ def _ending(spec: TaskSpec, name: str) -> str:
 def _digest(model: Path) -> str:
     """Return what tells models apart: the digest of `config.json`, which holds that of the weights."""
     return hashlib.sha256((model / "config.json").read_bytes()).hexdigest()
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
