@@ -39,7 +39,10 @@ def call_clip(
     def by_time(values: Tensor | None) -> Tensor | None:
         return None if values is None else values.transpose(0, 1)
 
-    states, last, *_ = operator(
+    # The first call of an operator imports the compiler, which takes a second; without gradients and
+    # without a compiler at work nobody needs to see an operator.
+    seen = differentiated or torch.compiler.is_compiling() or type(x) is not Tensor
+    states, last, *_ = (operator if seen else operator.walk)(
         x.transpose(0, 1),
         state,
         weights.get("weight_x"),

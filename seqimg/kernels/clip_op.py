@@ -51,15 +51,14 @@ class Walks:
 
 
 def clip_op(kernel: str, walks: Walks) -> Any:
-    """Return the operator `seqimg::<kernel>_clip`.
+    """Return the operator `seqimg::<kernel>_clip`; its `walk` is the function that it wraps.
 
     It takes the tensors of [seqimg.kernels.fused.recurrence.Operands][], what its `Form` holds, and
     `keeps`. It returns the states `[T, B, …, H, W]`, the last one, the kept gates and what is beside them.
     """
     name = f"seqimg::{kernel}_clip"
 
-    @torch.library.custom_op(name, mutates_args=())
-    def clip(
+    def walk(
         x: Tensor,
         h0: Tensor,
         weight_x: Tensor | None,
@@ -78,6 +77,9 @@ def clip_op(kernel: str, walks: Walks) -> Any:
         op = Operands(x, h0, weight_x, weight_h, bias_x, extra, keep, update, gate_bias)
         kept, last = walks.forward(op, Form(family, activation, dilation_x, dilation_h), keeps)
         return kept.states, last, kept.gates, kept.side
+
+    clip = torch.library.custom_op(name, walk, mutates_args=())
+    clip.walk = walk  # type: ignore[attr-defined]
 
     @clip.register_fake
     def _(*call: Any) -> tuple[Tensor, Tensor, list[Tensor], Tensor]:

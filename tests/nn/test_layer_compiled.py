@@ -1,5 +1,8 @@
 """Layers under torch.compile: one graph, the choice of a kernel made while tracing."""
 
+import subprocess
+import sys
+
 import torch
 
 from seqimg.nn import ConvGRU, levels
@@ -21,3 +24,21 @@ def test_the_choice_of_a_kernel_is_marked_constant_as_torch_marks_it() -> None:
     marked = vars(torch.compiler.assume_constant_result(lambda: None))
     assert marked == {"_dynamo_marked_constant": True}
     assert vars(levels._choose).items() >= marked.items()
+
+
+def test_running_a_layer_imports_no_compiler() -> None:
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, torch\n"
+            "from seqimg.nn import ConvGRU\n"
+            "with torch.inference_mode():\n"
+            "    ConvGRU(3, 4, kernel='fused')(torch.rand(1, 2, 3, 8, 8))\n"
+            "print('torch._dynamo' in sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == "False\n"
