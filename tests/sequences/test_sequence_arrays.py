@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from seqimg.errors import UsageError
 from seqimg.sequences import Damage, SequenceError, open_sequence, save_sequence
+from seqimg.sequences.arrays import scattered
 
 DTYPES = ["uint8", "uint16", "float16", "float32", "float64", ">u2", ">f4"]
 
@@ -58,12 +59,41 @@ def test_given_axes(tmp_path: Path, letters: list[str], fortran: bool) -> None:
     axes = "".join(letters)
     stack = _stack(2, 3, 4, 5)
     np.save(tmp_path / "a.npy", np.asfortranarray(stack) if fortran else stack)
-    if axes[-1 if fortran else 0] != "T":
-        with pytest.raises(SequenceError, match="frame by frame"):
-            open_sequence(tmp_path / "a.npy", axes=axes)
-    else:
-        expected = stack.transpose([axes.index(letter) for letter in "THWC"])
-        np.testing.assert_array_equal(_read(tmp_path / "a.npy", axes=axes.lower()), expected)
+    expected = stack.transpose([axes.index(letter) for letter in "THWC"])
+    np.testing.assert_array_equal(_read(tmp_path / "a.npy", axes=axes.lower()), expected)
+
+
+@pytest.mark.parametrize("fortran", [False, True])
+@pytest.mark.parametrize("far", [0, 2**16])
+@pytest.mark.parametrize("axes", ["HWT", "CTHW", "HTWC"])
+def test_frames_that_are_scattered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes: str, far: int, fortran: bool
+) -> None:
+    for name, value in (("_BLOCK", 3000), ("_PIECE", 500), ("_FAR", far)):
+        monkeypatch.setattr(scattered, name, value)
+    stack = _stack(*(dict(zip("THWC", (37, 11, 13, 5), strict=True))[letter] for letter in axes))
+    np.save(tmp_path / "a.npy", np.asfortranarray(stack) if fortran else stack)
+    expected = stack.transpose([axes.index(letter) for letter in "THWC" if letter in axes])
+    expected = expected.reshape(*expected.shape[:3], -1)
+    np.testing.assert_array_equal(_read(tmp_path / "a.npy", axes=axes), expected)
+    with open_sequence(tmp_path / "a.npy", axes=axes) as sequence:
+        for frame, place in zip(sequence.frames([30, 5, 6, 36, 5]), [30, 5, 6, 36, 5], strict=True):
+            np.testing.assert_array_equal(frame.pixels, expected[place])
+
+
+def test_scattered_frames_that_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = np.zeros((20, 30, 9), np.uint8)
+    np.savez(tmp_path / "a.npz", stack)
+    with pytest.raises(SequenceError, match="frame by frame"):
+        open_sequence(tmp_path / "a.npz", axes="HWT")
+    np.save(tmp_path / "a.npy", stack)
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-1])
+    with pytest.raises(SequenceError, match="frame by frame"):
+        open_sequence(tmp_path / "cut.npy", axes="HWT", on_error="truncate")
+    monkeypatch.setattr(scattered, "MOST_BYTES", 5000)
+    with pytest.raises(SequenceError) as caught:
+        open_sequence(tmp_path / "a.npy", axes="HWT")
+    assert "over the limit" in (caught.value.why or "")
 
 
 @pytest.mark.parametrize("shape", [(20, 3, 64, 3), (20, 10, 64, 64), (64, 64, 3), (9, 64), (2, 3, 4, 5, 6)])

@@ -13,6 +13,7 @@ import numpy as np
 from seqimg.sequences.arrays.axes import detect_axes, given_axes
 from seqimg.sequences.arrays.npy import BAD_FILE, NpyFile
 from seqimg.sequences.arrays.ranges import found_range, missing_note
+from seqimg.sequences.arrays.scattered import check_scattered, gathered
 from seqimg.sequences.base import (
     ASSUMED_FPS,
     DTYPES,
@@ -72,14 +73,13 @@ class ArraySequence(Sequence):
         sizes = self._axes.sizes(file.shape)
         height, width, channels = sizes["H"], sizes["W"], sizes.get("C", 1)
         check_size(path, height, width, channels)
-        if not self._axes.keeps_frames_together(fortran=file.fortran):
-            raise SequenceError(
-                f"cannot read {path} frame by frame",
-                why="time is not its slowest axis: each frame is scattered over the whole file",
-                hint=f"np.save np.ascontiguousarray(a.transpose{self._axes.order_for('THWC')})",
-            )
+        self._together = self._axes.keeps_frames_together(fortran=file.fortran)
+        if not self._together:
+            check_scattered(file, f"np.save np.ascontiguousarray(a.transpose{self._axes.order_for('THWC')})")
         self._frame_bytes = height * width * channels * file.dtype.itemsize
         count, note = self._count(sizes["T"])
+        if not self._together:
+            note.append("frames are scattered over the file, which takes longer")
         missing = None if fill_value is None else check_fill_value(fill_value, dtype)
         declared = value_range and check_value_range(value_range)
         super().__init__(
@@ -119,7 +119,10 @@ class ArraySequence(Sequence):
         file, count = self._file, self.info.frame_count or 0
         shape = [size for size, letter in zip(file.shape, self._axes.letters, strict=True) if letter != "T"]
         places = indices[: bisect_left(indices, count)]
-        chunks = file.chunks(math.prod(shape) * file.dtype.itemsize, places)
+        if self._together:
+            chunks = file.chunks(math.prod(shape) * file.dtype.itemsize, places)
+        else:
+            chunks = gathered(file, self._axes.letters.index("T"), places)
         for place in places:
             try:
                 chunk = next(chunks)

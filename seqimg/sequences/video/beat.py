@@ -22,7 +22,7 @@ class Beat:
     def __init__(self, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> None:
         # AVI has no times but the places of packets, which may be those of nothing.
         rate = None if container.format.name == "avi" else stream.average_rate
-        self._step = 1 / (rate * stream.time_base) if rate and stream.time_base else None
+        self._step = float(1 / (rate * stream.time_base)) if rate and stream.time_base else None
         self._last: int | None = None
         self._seen = False
         self.even = self._step is not None
@@ -43,7 +43,7 @@ class Beat:
         last, self._last = self._last, pts if pts is not None else self._last
         if pts is None or last is None or self._step is None:
             return lost
-        steps = float((pts - last) / self._step)
+        steps = (pts - last) / self._step
         if not lost and not torn:
             if not self._seen and 1.5 < steps < 2.5:
                 self._step, steps = 2 * self._step, steps / 2  # what is stated is the rate of fields
