@@ -162,6 +162,8 @@ def _picked(ranked: Sequence[int]) -> list[tuple[str, int]]:
         >>> _picked([7, 5, 3, 1])
         [('worst 1', 7), ('worst 2', 5), ('median', 3), ('best', 1)]
     """
+    if len(ranked) == 1:
+        return [("the only one", ranked[0])]
     best = [("best", ranked[-1])] if len(ranked) > 1 else []
     median = [("median", ranked[len(ranked) // 2])] if len(ranked) > 2 else []
     taken = {number for _, number in median + best}

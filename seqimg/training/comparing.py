@@ -6,7 +6,7 @@ from pathlib import Path
 from seqimg.publish import publish_file
 from seqimg.training.records import Record, Series
 
-__all__ = ["config_differences", "draw_runs", "names_of"]
+__all__ = ["config_differences", "draw_runs", "names_of", "smooth"]
 
 _SMOOTHING = 0.9  # of the loss curve, an exponential mean
 _WIDE = 5  # times the lowest value: from there on the axis is logarithmic
@@ -71,7 +71,7 @@ def draw_runs(records: Sequence[Record], path: Path, *, overwrite: bool = False)
         panels[1].set(title=f"Validation {metric} (the dot is the best)", xlabel="step", ylabel=metric)
     for number, (name, record) in enumerate(zip(names, records, strict=True)):
         colour, label = f"C{number % 10}", name.replace("$", r"\$")
-        panels[0].plot(*_smooth(record.loss), color=colour, label=label, linewidth=1.2)
+        panels[0].plot(*smooth(record.loss), color=colour, label=label, linewidth=1.2)
         if metric and metric in record.validation:
             points = record.validation[metric].points
             panels[1].plot(*zip(*points, strict=True), color=colour, label=label, linewidth=1.2)
@@ -87,7 +87,16 @@ def draw_runs(records: Sequence[Record], path: Path, *, overwrite: bool = False)
         figure.savefig(temporary, format=path.suffix.lower().lstrip("."), dpi=_DOTS)
 
 
-def _smooth(series: Series) -> tuple[list[int], list[float]]:
+def smooth(series: Series) -> tuple[list[int], list[float]]:
+    """Return a series' steps, and the exponential mean of its values up to each.
+
+    Example:
+        >>> series = Series()
+        >>> for step in (1, 2):
+        ...     series.add(step, 3.0)
+        >>> smooth(series)
+        ([1, 2], [3.0, 3.0])
+    """
     steps, smoothed, mean = [], [], 0.0
     for count, (step, value) in enumerate(series.points, start=1):
         mean = _SMOOTHING * mean + (1 - _SMOOTHING) * value

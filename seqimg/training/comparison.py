@@ -7,9 +7,9 @@ from seqimg.errors import SeqimgError
 from seqimg.panels import Column, Curve, Panel, Table, Value
 from seqimg.training.comparing import config_differences, names_of
 from seqimg.training.findings import Findings, read_findings
-from seqimg.training.pages import loss_curve, reproduce, share, shown, time_facts
 from seqimg.training.records import Record
 from seqimg.training.report import Report
+from seqimg.training.sections import loss_curve, reproduce, share, shown, time_facts
 
 __all__ = ["compare_runs"]
 
@@ -108,15 +108,25 @@ def _figures(records: Mapping[str, Record], found: Mapping[str, Findings]) -> Pa
     tables = []
     measured = {(item.metric, item.what) for item in found.values()}
     if len(found) == len(records) and len(measured) == 1:
-        rows = {
-            name if answer == "model" else f"{answer}, as measured for {name}": figures
-            for name, item in found.items()
-            for answer, figures in item.overall.items()
-        }
+        rows = {name: item.overall["model"] for name, item in found.items()} | _baselines(found)
         tables.append(_figure_table(next(iter(found.values())).what, rows))
     rows = {name: record.best for name, record in records.items()}
     tables.append(_figure_table("Validation at the chosen step", rows))
     return Panel(title="Figures", tables=tuple(tables))
+
+
+def _baselines(found: Mapping[str, Findings]) -> dict[str, Mapping[str, float]]:
+    """Return the figures of the baselines: once where they are the same for both runs, as they should be."""
+    rows: dict[str, Mapping[str, float]] = {}
+    for answer in dict.fromkeys(
+        answer for item in found.values() for answer in item.overall if answer != "model"
+    ):
+        figures = {name: item.overall[answer] for name, item in found.items() if answer in item.overall}
+        if len({tuple(values.items()) for values in figures.values()}) == 1 and len(figures) == len(found):
+            rows[answer] = next(iter(figures.values()))
+        else:
+            rows |= {f"{answer}, as measured for {name}": values for name, values in figures.items()}
+    return rows
 
 
 def _figure_table(title: str, figures: Mapping[str, Mapping[str, float]]) -> Table:

@@ -15,7 +15,7 @@ Point: TypeAlias = tuple[float, float]
 Numbers: TypeAlias = Sequence[float | None]
 
 _WIDTH, _HEIGHT = 480, 300
-_LEFT, _RIGHT, _BOTTOM = 68, 12, 44
+_LEFT, _RIGHT, _BOTTOM = 80, 12, 44
 _LEGEND = 20  # height of a line of the legend
 _FONT = 13
 _LETTER = 6.9  # mean width of a letter, for laying out the legend

@@ -89,7 +89,7 @@ def test_a_score_is_the_metric_of_its_clip_alone() -> None:
         task = task.with_config(channels=data.channels)
         looked = look(task, task.build_model(), data.test, Path("samples"))
         (case,) = looked.cases
-        assert case.rank == "worst 1"
+        assert case.rank == "the only one"
         model = looked.panels[0].tables[0].rows["model"]
         assert case.score == pytest.approx(np.mean([value for value in model if isinstance(value, float)]))
 
