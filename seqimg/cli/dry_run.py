@@ -98,7 +98,7 @@ def _data_rows(found: DataSummary) -> list[tuple[str, str]]:
         for name, clips in found.clips.items()
     ]
     rows.append(("clip", f"{found.frames} frames, {found.width}×{found.height}, {found.channels} channels"))
-    rows.append(("epoch", f"{found.steps_an_epoch:,} steps; {found.epochs:g} epochs are planned"))
+    rows.append(("epoch", f"{found.steps_an_epoch:,g} steps; {found.epochs:g} epochs are planned"))
     if found.classes:
         rows.append(("classes", f"{len(found.classes)}: {', '.join(found.classes[:8])}"))
     return rows

@@ -15,6 +15,7 @@ from seqimg.data.datasets import ClipDataset
 from seqimg.errors import SeqimgError
 from seqimg.kernels import use_kernel
 from seqimg.task import Task
+from seqimg.training.order import Order
 
 __all__ = ["DataSummary", "ModelSummary", "summarise_data", "summarise_model"]
 
@@ -35,7 +36,7 @@ class ModelSummary:
         multiply_adds: Multiply-adds of convolutions and matrix products for one frame of that size, answers
             included; what lies between them (activations, resampling) is not counted.
         backward_bytes: What training keeps for the backward pass, for one frame of that size.
-        step_bytes: The same for all frames of a step.
+        step_bytes: The same for all frames that a step holds at once.
         state_bytes: What a stream carries from frame to frame; None if the model takes no single frames.
     """
 
@@ -73,7 +74,7 @@ class DataSummary:
     height: int
     width: int
     channels: int
-    steps_an_epoch: int
+    steps_an_epoch: float
     epochs: float
     classes: tuple[str, ...]
 
@@ -86,7 +87,7 @@ def summarise_data(config: TaskConfig, data: Datasets) -> DataSummary:
     """
     parts: dict[str, ClipDataset] = {"train": data.train, "val": data.val, "test": data.test}
     frames, channels, height, width = _first(data).frames.shape[1:]
-    an_epoch = max(len(data.train) // config.batch_size, 1)
+    an_epoch = Order(data.train, config).steps_per_epoch
     return DataSummary(
         clips={name: len(part) for name, part in parts.items()},
         sequences={name: len(set(part.owners)) for name, part in parts.items()},
@@ -94,8 +95,8 @@ def summarise_data(config: TaskConfig, data: Datasets) -> DataSummary:
         height=height,
         width=width,
         channels=channels,
-        steps_an_epoch=an_epoch,
-        epochs=round(config.steps / an_epoch, 2),
+        steps_an_epoch=round(an_epoch, 2),
+        epochs=config.epochs or round(config.steps / an_epoch, 2),
         classes=data.classes,
     )
 
@@ -128,7 +129,7 @@ def summarise_model(
         width=batch.frames.shape[-1],
         multiply_adds=_multiply_adds(task, model, batch) // count,
         backward_bytes=kept // count,
-        step_bytes=kept * task.config.batch_size,
+        step_bytes=kept * -(-task.config.batch_size // task.config.accumulate),
         state_bytes=_state_bytes(model, batch.frames[0, 0]),
     )
 

@@ -26,7 +26,7 @@ def test_the_same_seed_gives_the_same_metrics(media: Path, tiny: list[str]) -> N
     for seed in ("5", "5", "6"):
         done = seqimg("predict", "train", media / "good.mp4", *tiny, "--seed", seed, "--json", "--quiet")
         assert (done.returncode, done.stderr) == (0, "")
-        found.append(json.loads(done.stdout)["validation_clips"])
+        found.append(json.loads(done.stdout.splitlines()[-1])["validation_clips"])
     assert found[0] == found[1]
     assert found[0]["model"] != found[2]["model"]
     assert [run.name[-1] for run in sorted(Path("runs/predict").iterdir())] == ["1", "2", "3"]
