@@ -5,9 +5,9 @@ import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
-__all__ = ["count_changes", "in_child", "killed_at"]
+__all__ = ["act_and_end", "count_changes", "in_child", "killed_at"]
 
 _CHANGES = ("open", "write", "fsync", "replace", "rename", "mkdir", "unlink", "rmdir", "ftruncate")
 
@@ -20,8 +20,13 @@ def in_child(action: Callable[[], object]) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
         child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if not child:
+        act_and_end(action)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def act_and_end(action: Callable[[], object]) -> NoReturn:
+    """Run `action` in a forked process and end it."""
     code = 1
     try:
         action()
