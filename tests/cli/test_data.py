@@ -1,6 +1,7 @@
 """`seqimg data info | index`: what is said of sequences, whole and odd ones, and the contact sheet."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -189,3 +190,14 @@ def test_sheets_of_any_shape(shape: tuple[int, int], tmp_path: Path) -> None:
         sheet = contact_sheet(sequence, "a title " * 30)
     assert sheet.width == 1280
     assert 100 < sheet.height < 3000
+
+
+def test_hints_hold_for_names_that_look_like_options(
+    cli: Cli, media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(media / "good.mp4", tmp_path / "-x.mp4")
+    monkeypatch.chdir(tmp_path)
+    done = cli("data", "info", "./-x.mp4")
+    assert done.stderr.splitlines()[-1] == "Try: seqimg data info ./-x.mp4 --sheet sheet.png"
+    several = cli("data", "info", "./-x.mp4", str(media / "good.mp4"))
+    assert several.stderr.count("Try: ") == 1

@@ -53,3 +53,11 @@ def test_the_others_are_none_the_worse(surroundings: dict[str, str]) -> None:
     assert "SIGSEGV" in report
     assert all(name in report for name in names)
     assert json.loads(report)
+
+
+@pytest.mark.parametrize("policy", ["skip", "truncate"])
+def test_where_nothing_is_left_the_reason_is_named(surroundings: dict[str, str], policy: str) -> None:
+    isolated.bad(Path.cwd(), "segv 0", "segv.bad")
+    done = seqimg("data", "convert", "segv.bad", "out.npy", "--quiet", "--on-error", policy, env=surroundings)
+    assert_refused(done, 1, "cannot read segv.bad", "no frame is left: from frame 0", "SIGSEGV")
+    assert not Path("out.npy").exists()

@@ -36,6 +36,8 @@ def test_out_and_lost_is_all(name: str, seed: int, tmp_path: Path, monkeypatch: 
     CORPUS[name](path)
     _hurt_pictures(path, seed)
     found = read(path, "skip")
+    # The first frame may be what is hurt, and all that build on it.
+    assert found.error is None or "its first frame is damaged" in (found.error.why or "")
     if found.error is None:
         lost = sum(damage.count or 0 for damage in found.damage)
         open_end = any(damage.count is None for damage in found.damage)
@@ -58,3 +60,4 @@ def test_places_are_those_of_the_whole(tmp_path: Path) -> None:
                 right, wrong = right + same, wrong + (not same)
     # A picture that is damaged without the decoder's notice may show anything.
     assert wrong <= 0.05 * right
+    assert right > 100

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seqimg.config import ReadingConfig
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.plugins.manager import plugin_host
 from seqimg.plugins.specs import resolve
-from seqimg.sequences import SequenceError, open_sequence, save_sequence
+from seqimg.sequences import SequenceError, open_configured, open_sequence, save_sequence
 from tests.sequences.numbered import number_of, numbered
 
 
@@ -118,3 +119,22 @@ def test_unknown_names_are_attribute_errors() -> None:
     with pytest.raises(AttributeError, match="opn_sequence"):
         _ = seqimg.sequences.opn_sequence
     assert issubclass(SequenceError, SeqimgError)
+
+
+def test_systems_without_isolation_say_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqimg.sequences.open.can_isolate", lambda: False)
+    monkeypatch.setattr("seqimg.sequences.open._is_said", False)
+    np.save(tmp_path / "a.npy", np.zeros((3, 8, 8), np.uint8))
+    said = []
+    for _ in range(2):
+        with open_configured(tmp_path / "a.npy", ReadingConfig()) as sequence:
+            assert type(sequence).__name__ == "ArraySequence"
+            said.append("without isolation" in sequence.info.sentence())
+    assert said == [True, False]
+
+
+def test_absurd_sizes_of_videos_are_refused_by_the_limit(tmp_path: Path) -> None:
+    from tests.fuzz.corpus import CRAFTED
+
+    (tmp_path / "a.gif").write_bytes(CRAFTED["huge.gif"])
+    assert "over the limit" in (_fails(tmp_path / "a.gif").why or "")
