@@ -85,8 +85,9 @@ class Boxes:
 
     def scaled(self, before: tuple[int, int], after: tuple[int, int]) -> "Boxes":
         """Return them for frames resized from one size (height, width) to another."""
-        down, across = after[0] / before[0], after[1] / before[1]
-        return replace(self, corners=self.corners * self.corners.new_tensor([across, down, across, down]))
+        times, parts = (self.corners.new_tensor([size[1], size[0]] * 2) for size in (after, before))
+        # In this order a frame's edge stays exactly its edge.
+        return replace(self, corners=self.corners * times / parts)
 
     def to(self, device: torch.device) -> "Boxes":
         """Return them on `device`."""

@@ -153,10 +153,19 @@ def _windows(
         val=windows("val", once, at_most=config.validation_clips, crop=side, crops=1),
         test=windows(part, replace(picks, step=step), crop=side, crops=crops),
         channels=stores[0].channels,
-        readings=sources.readings,
+        readings=(*sources.readings, *_small_crops(stores, config.crop)),
         classes=sources.classes,
         whole=splits is not None,
     )
+
+
+def _small_crops(stores: Sequence[FrameSource], crop: int) -> list[str]:
+    """Say if a sequence of small frames makes the crops of all others smaller than was asked for."""
+    sides = [min(crop, store.height, store.width) for store in stores]
+    least = min(sides)
+    if least == max(sides):
+        return []
+    return [f"Crops are at most {least} pixels high or wide: {stores[sides.index(least)].path} has no more."]
 
 
 def _splits(config: TaskConfig, sources: Sources) -> tuple[Split, ...] | None:

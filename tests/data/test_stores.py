@@ -251,9 +251,8 @@ def test_training_puts_clips_of_about_one_length_together_and_evaluation_clips_o
     tmp_path: Path,
 ) -> None:
     from seqimg.training.evaluation import _groups
-    from seqimg.training.loop import Trainer
+    from seqimg.training.order import Order
     from seqimg_predict.config import PredictConfig
-    from seqimg_predict.task import PredictTask
 
     for number in range(40):
         np.save(tmp_path / f"{number}.npy", _noise(4 + number % 20, number, (8, 8 + number % 2), 1))
@@ -262,8 +261,8 @@ def test_training_puts_clips_of_about_one_length_together_and_evaluation_clips_o
         data=paths, size=0, crop=8, channels=1, widths=(4,), batch_size=4, split="sequence"
     )
     with window_datasets(config, length=0, step=1, part="all", views=1) as data:
-        trainer = Trainer(PredictTask(config), data, lambda report: None)
-        batches = list(islice(trainer._batches(), 6))
+        order = islice(Order(data.train, config), 6)
+        batches = [collate([data.train[item] for item in items]) for items in order]
         spread = [
             int(batch.lengths.max() - batch.lengths.min()) for batch in batches if batch.lengths is not None
         ]

@@ -180,3 +180,14 @@ def test_a_sequence_in_pieces_too_short_for_a_clip_is_a_short_one(tmp_path: Path
         window_datasets(config, length=8, step=1)
     with window_datasets(config.model_copy(update={"short": "pad"}), length=8, step=1) as data:
         assert (len(data.train), data.train[0].length, data.train[0].source.first) == (1, 7, 13)
+
+
+def test_a_small_sequence_among_large_ones_is_named_as_what_makes_crops_small(tmp_path: Path) -> None:
+    large, small = _numbered(tmp_path / "a.npy", 20, 24, 32), _numbered(tmp_path / "b.npy", 20, 9, 32)
+    for crop, said in (
+        (16, f"Crops are at most 9 pixels high or wide: {small} has no more."),
+        (0, None),
+        (8, None),
+    ):
+        with window_datasets(TaskConfig(data=(large, small), crop=crop), length=4, step=1) as data:
+            assert [line for line in data.readings if line.startswith("Crops")] == [said] * (said is not None)
