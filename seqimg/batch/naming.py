@@ -7,8 +7,8 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
+from seqimg.masking import is_address, masked
 from seqimg.sequences.formats import suffixes
-from seqimg.sequences.live.masking import is_address, masked
 
 __all__ = ["FOLDER", "Names"]
 

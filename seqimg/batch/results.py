@@ -20,8 +20,8 @@ from typing import Any
 from seqimg.batch.holding import held
 from seqimg.batch.recipe import Job, Outcome, is_hopeless
 from seqimg.errors import SeqimgError
+from seqimg.masking import masked
 from seqimg.publish import check_writable, publish_file
-from seqimg.sequences.live.masking import masked
 
 __all__ = ["LOG", "REPORT", "Results"]
 

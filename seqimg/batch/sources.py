@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 
 from seqimg.errors import UsageError
+from seqimg.masking import is_address
 from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
 from seqimg.sequences.discovery import LISTS, find_sequences, is_film
 from seqimg.sequences.formats import by_scheme, by_suffix, unlike_files
-from seqimg.sequences.live.masking import is_address
 from seqimg.sequences.pictures.patterns import glob_root, number_format
 from seqimg.sequences.sniff import sniff
 

@@ -21,8 +21,8 @@ from seqimg.batch.application import Application
 from seqimg.batch.recipe import Recipe, error_words, is_hopeless
 from seqimg.config import ReadingConfig, check_flags
 from seqimg.errors import SeqimgError
+from seqimg.masking import masked
 from seqimg.sequences import open_configured, save_sequence
-from seqimg.sequences.live.masking import masked
 
 __all__ = ["Worker", "main"]
 

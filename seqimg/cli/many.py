@@ -20,9 +20,9 @@ from seqimg.cli.many_talk import Meter, conclude, crew_sentence, found_sentence
 from seqimg.cli.output import output
 from seqimg.config import Config, ReadingConfig
 from seqimg.errors import SeqimgError, UsageError, did_you_mean
+from seqimg.masking import masked
 from seqimg.plugins import TaskSpec
 from seqimg.sequences.formats import by_suffix, suffixes
-from seqimg.sequences.live.masking import masked
 
 __all__ = ["ManyOptions", "check_single", "run_many"]
 

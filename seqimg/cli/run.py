@@ -17,12 +17,12 @@ from seqimg.cli.many import ManyOptions, check_single, run_many
 from seqimg.cli.output import command, output
 from seqimg.config import Config, ReadingConfig
 from seqimg.errors import UsageError
+from seqimg.masking import is_address, masked
 from seqimg.plugins import TaskSpec
 from seqimg.publish import check_writable, publish_file, write_json
 from seqimg.sequences import open_configured, save_sequence
 from seqimg.sequences.base import Sequence, SequenceInfo
 from seqimg.sequences.formats import by_suffix
-from seqimg.sequences.live.masking import is_address, masked
 from seqimg.sequences.pictures.patterns import is_pattern, plain_name
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.publishing import SavedSequence

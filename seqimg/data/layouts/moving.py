@@ -113,9 +113,7 @@ def _moving(path: Path, found: Found) -> None:
         frame = partial(_moving_frame, stack, order, sample)
         opener = partial(stack_opened, f"{path}[{sample}]", stack, size, frames, limits, frame)
         found.items.append(Item(f"{path}[{sample}]", name=str(sample), opener=opener, cheap=True))
-    told = (
-        "as told" if found.option else "as made" if _is_ours(path) else "told from its shape"
-    )
+    told = "as told" if found.option else "as made" if _is_ours(path) else "told from its shape"
     found.detail = f"{frames} frames each, axes {order.letters()} ({told}), {how}"
 
 
