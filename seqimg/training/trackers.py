@@ -97,21 +97,24 @@ class TrackerWatcher(Watcher):
 
 
 def _open(name: str, run: RunInfo) -> Any:
-    tracking = import_module("accelerate.tracking")
-    folder = Path(run.folder)
-    label = "-".join(folder.absolute().parts[-2:])
-    arguments: dict[str, tuple[list[object], dict[str, object]]] = {
-        "tensorboard": ([".", str(folder / "tensorboard")], {}),
-        "wandb": ([_PROJECT], {"name": label, "dir": str(folder)}),
-        "mlflow": ([_PROJECT], {"run_name": label}),
+    accelerate, tracking = import_module("accelerate"), import_module("accelerate.tracking")
+    folder = Path(run.folder).absolute()
+    arguments: dict[str, tuple[str, dict[str, object]]] = {
+        "tensorboard": (".", {"logging_dir": str(folder / "tensorboard")}),
+        "wandb": (_PROJECT, {"name": "-".join(folder.parts[-2:]), "dir": str(folder)}),
+        "mlflow": (
+            _PROJECT,
+            {"run_name": "-".join(folder.parts[-2:]), "logging_dir": str(folder / "mlflow")},
+        ),
     }
-    if name == "mlflow":
-        # Without a server of the user's, beside the run rather than in whatever folder this is.
-        os.environ.setdefault("MLFLOW_TRACKING_URI", (folder / "mlruns").absolute().as_uri())
     positional, named = arguments[name]
     try:
-        tracker = getattr(tracking, _CLASSES[name])(*positional, **named)
-        if hasattr(tracker, "start"):  # accelerate before 1.8 starts when it is made
+        accelerate.PartialState(cpu=run.device == "cpu")  # its trackers ask which process this is
+        if name == "mlflow" and not os.environ.get("MLFLOW_TRACKING_URI"):
+            # Beside the run rather than in whatever folder this is; its newer versions want a database.
+            import_module("mlflow").set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+        tracker = getattr(tracking, _CLASSES[name])(positional, **named)
+        if hasattr(tracker, "start"):  # earlier versions of accelerate start it when it is made
             tracker.start()
     except Exception as error:
         raise SeqimgError(f"--track {name}: it does not start", why=reason_of(error)) from error

@@ -242,7 +242,8 @@ def test_a_tracker_that_does_not_start_is_one_error(monkeypatch: pytest.MonkeyPa
         raise ConnectionError("nobody is logged in")
 
     monkeypatch.setattr(trackers, "find_spec", lambda name: True)
-    monkeypatch.setattr(trackers, "import_module", lambda name: SimpleNamespace(WandBTracker=start))
+    module = SimpleNamespace(WandBTracker=start, PartialState=lambda cpu: None)
+    monkeypatch.setattr(trackers, "import_module", lambda name: module)
     with pytest.raises(SeqimgError, match="--track wandb: it does not start") as caught:
         open_trackers(["wandb"], RUN)
     assert caught.value.why == "ConnectionError: nobody is logged in"
@@ -263,12 +264,8 @@ def test_a_tracker_gets_every_figure() -> None:
     assert got[2] == "finished"
 
 
-def test_tensorboard_holds_the_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorboard_holds_the_curves(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    from accelerate import PartialState
-
-    PartialState(cpu=True)
-    monkeypatch.setattr(trackers, "_PROJECT", "x")
     run = RunInfo("predict", str(tmp_path), {"seed": 3, "widths": [4]}, 2, "cpu")
     with Watch(run, open_trackers(["tensorboard"], run), print) as watch:
         watch(_report(1))
