@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["last_valid", "masked_mean", "mean_valid"]
+__all__ = ["held", "last_valid", "masked_mean", "mean_valid"]
 
 
 def masked_mean(values: Tensor, valid: Tensor | None, dims: tuple[int, ...] | None = None) -> Tensor:
@@ -33,13 +33,27 @@ def last_valid(frames: Tensor, valid: Tensor | None) -> Tensor:
         frames: `[B, T, C, H, W]`, 0 where there is no value.
         valid: bool that broadcasts to it; None if all are valid.
     """
+    return frames[:, -1:] if valid is None else held(frames, valid)[:, -1:]
+
+
+def held(frames: Tensor, valid: Tensor | None) -> Tensor:
+    """Return frames in which a pixel keeps its last valid value; 0 before it has had one.
+
+    Args:
+        frames: `[B, T, C, H, W]`, 0 where there is no value.
+        valid: bool that broadcasts to it; None if all are valid.
+
+    Example:
+        >>> frames = torch.tensor([0.0, 0.5, 0.0]).reshape(1, 3, 1, 1, 1)
+        >>> held(frames, frames > 0).flatten()
+        tensor([0.0000, 0.5000, 0.5000])
+    """
     if valid is None:
-        return frames[:, -1:]
-    last = frames[:, :1]
+        return frames
+    found = [frames[:, 0]]
     for time in range(1, frames.shape[1]):
-        now = slice(time, time + 1)
-        last = torch.where(valid[:, now], frames[:, now], last)
-    return last
+        found.append(torch.where(valid[:, time], frames[:, time], found[-1]))
+    return torch.stack(found, dim=1)
 
 
 def mean_valid(frames: Tensor, valid: Tensor | None) -> Tensor:

@@ -15,7 +15,6 @@ from seqimg.data import (
     Datasets,
     Part,
     WindowDataset,
-    fill_missing,
     resize,
     window_datasets,
     working_size,
@@ -27,7 +26,7 @@ from seqimg.task import Answers, Baseline, Example, Losses, Task
 from seqimg_predict.augment import Augmented
 from seqimg_predict.config import PredictConfig, PredictRun
 from seqimg_predict.leadtime import LeadTimes
-from seqimg_predict.masks import last_valid, masked_mean, mean_valid
+from seqimg_predict.masks import held, last_valid, masked_mean, mean_valid
 from seqimg_predict.model import EncoderForecaster, PredictState
 from seqimg_predict.motion import Forecast, apply_forecast
 
@@ -74,8 +73,11 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         )
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Predict `[B, horizon, C, H, W]` from each clip's context; clipped to [0, 1] except in training."""
-        prediction: Tensor = model(self._context(batch), horizon=self.config.horizon)[0]
+        """Predict `[B, horizon, C, H, W]` from each clip's context; clipped to [0, 1] except in training.
+
+        Where a value is missing the model sees the pixel's last one.
+        """
+        prediction: Tensor = model(held(*self._seen(batch)), horizon=self.config.horizon)[0]
         return prediction if model.training else prediction.clamp(0, 1)
 
     def expected(self, batch: Batch) -> Tensor:
@@ -144,16 +146,22 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         in its own size: what stands still stays as sharp as it was, and so does what moves.
         """
         recent: deque[Tensor] = deque(maxlen=max(options.lead_in, 1))
+        last = small = torch.zeros(())
         for frame in frames:
             recent.append(frame)
             size = working_size(frame.shape[-2], frame.shape[-1], self.config.size)
-            stream.step(resize(frame[None], size)[0])
+            resized = resize(frame[None], size)[0]
+            # Where a value is missing, the pixel's last one stays.
+            last, small = (
+                torch.where(new.isnan(), old, new) for new, old in ((frame, last), (resized, small))
+            )
+            stream.step(small)
         if stream.frames_seen < self.config.context:
             raise SeqimgError(
                 f"the sequence has {stream.frames_seen} frames, this model needs {self.config.context} to predict from",
                 why="it was trained with that much context",
             )
-        last = fill_missing(recent[-1])[0][None].to(stream.device)
+        last = last[None].to(stream.device)
         if options.lead_in:
             yield from recent
         for forecast in _forecasts(stream, options.horizon):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqimg.cli.main import main
-from seqimg.data import Batch, ClipSource
+from seqimg.data import Batch, ClipSource, collate
 from seqimg.streaming import Stream
 from seqimg.training.evaluation import evaluate
 from seqimg.training.loop import StepReport, Trainer
@@ -133,6 +133,23 @@ def test_run_gives_gaps_of_the_lead_in_back_and_complete_predictions() -> None:
     pictures = list(task.pictures(Stream(task.build_model()), frames, PredictRun(horizon=3, lead_in=2)))
     assert torch.equal(pictures[1].isnan(), frames[-1].isnan())
     assert all(picture.isfinite().all() for picture in pictures[2:])
+
+
+def test_an_untrained_model_with_gaps_is_as_good_as_copying_and_a_stream_says_what_a_clip_does(
+    tmp_path: Path,
+) -> None:
+    stack = _gappy()
+    np.save(tmp_path / "gaps.npy", stack)
+    task = _task(data=(str(tmp_path / "gaps.npy"),), size=0, crop=0, value_range=(0, 1))
+    model = task.build_model().eval()
+    with task.datasets("all") as data:
+        found = evaluate(task, model, data.test).overall
+        assert found["model"]["mse"] == pytest.approx(found["copy_last"]["mse"], rel=0.05)
+        with torch.inference_mode():
+            clip = task.forward(model, collate([data.test[0]]))[0]
+    frames = torch.from_numpy(stack[:3]).permute(0, 3, 1, 2)
+    pictures = list(task.pictures(Stream(model), frames, PredictRun(horizon=2)))
+    assert torch.allclose(torch.stack(pictures), clip, atol=1e-5)
 
 
 def test_a_stack_with_gaps_goes_through_the_command_line(
