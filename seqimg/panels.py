@@ -1,6 +1,6 @@
 """What stands in a report, as plain data: tasks and plugins return it, never HTML.
 
-Everything here is checked when it is made, and drawn by [seqimg.training.report][].
+Everything here is checked when it is made; how it is drawn is the report's business.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,6 +39,7 @@ class Table:
         rows: Who they belong to, and one value for each column; None where there is none.
         note: How the figures are computed.
         compare: Whether the best is looked for among the rows of each column, or along each row.
+        alike: Whether all columns hold figures of one kind, which are then written with the same digits.
         folded: Whether it shows only when asked for, and in print.
 
     Raises:
@@ -56,6 +57,7 @@ class Table:
     rows: Mapping[str, tuple[Value, ...]]
     note: str = ""
     compare: Literal["rows", "columns"] = "rows"
+    alike: bool = False
     folded: bool = False
 
     def __post_init__(self) -> None:

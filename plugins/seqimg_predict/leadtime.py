@@ -130,7 +130,7 @@ def _table(
     shown = places if length > _COLUMNS else range(length)
     rows: dict[str, tuple[Value, ...]] = {name: _at(numbers, shown) for name, numbers in values.items()}
     columns = tuple(Column(name=f"+{place + 1}", better="lower" if better else None) for place in shown)
-    return Table(title=title, columns=columns, rows=rows, note=note)
+    return Table(title=title, columns=columns, rows=rows, note=note, alike=True)
 
 
 def _at(numbers: list[float | None], places: Iterable[int]) -> tuple[Value, ...]:

@@ -85,7 +85,7 @@ def run_report(record: Record, findings: Findings | None) -> Report:
         )
     reels, missing = _reels(record.folder, findings)
     caption = "The middle frame of clips evenly spread, as the model sees them."
-    samples, problem = _picture(record.folder, findings.samples, "training clips", caption)
+    samples, problem = _picture(record.folder, findings.samples, "Training clips", caption)
     own = [panel for panel in findings.panels if not panel.beside_figures]
     return Report(
         title=findings.title,

@@ -151,8 +151,8 @@ def _wordy(table: Table) -> list[int]:
 
 def _column(table: Table, place: int) -> list[str]:
     values = [row[place] for row in table.rows.values()]
-    among = values if table.compare == "rows" else [value for row in table.rows.values() for value in row]
-    digits = _digits(among)
+    alike = table.alike or table.compare == "columns"
+    digits = _digits([value for row in table.rows.values() for value in row] if alike else values)
     return [_text(value, digits) for value in values]
 
 
