@@ -102,6 +102,7 @@ def test_the_card_is_short_and_its_example_runs(folder: Path) -> None:
     card = (folder / "README.md").read_text()
     assert len(card.splitlines()) < 40
     assert "| mse | 0.25 | Squared error per pixel" in card
+    assert "mean over all predicted frames. |" in card
     assert "Trained for 40 steps" in card
     code = card.split("```python\n")[1].split("```")[0].replace("THIS_FOLDER", str(folder))
     # The page's own words, run here as a reader would.

@@ -35,7 +35,8 @@ def list_(
     """List all runs in a folder, oldest first."""
     from seqimg.training.run_search import find_runs
 
-    records, foreign = find_runs(folder)
+    with output().progress("Reading runs"):
+        records, foreign = find_runs(folder)
     rows = [
         [
             on_one_line(str(record.folder)),

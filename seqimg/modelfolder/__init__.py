@@ -207,7 +207,7 @@ def _built(task: Task[Any, Any, Any], folder: Path) -> nn.Module:
 def _skeleton(task: Task[Any, Any, Any]) -> dict[str, tuple[int, ...]] | None:
     """Return the shapes of the model's weights without allocating them, None if it cannot be built that way."""
     try:
-        with torch.device("meta"), torch.random.fork_rng():
+        with torch.device("meta"), torch.random.fork_rng(devices=[]):
             return _shapes(task.build_model())
     except SeqimgError:
         raise

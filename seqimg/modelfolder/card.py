@@ -9,7 +9,7 @@ from seqimg.plugins.reports import one_line
 __all__ = ["model_card"]
 
 _MOST_LABELS = 50
-_SHORT = 80
+_SHORT, _SENTENCE = 80, 300  # letters of a name, and of a convention
 _MARKS = re.compile(r"([\\`*_{}\[\]<>#|!~])")
 
 
@@ -30,7 +30,7 @@ def _lines(record: Mapping[str, Any], parameters: int) -> Iterator[str]:
     made = f"seqimg {record['seqimg']}"
     if plugin.get("distribution") not in (None, "seqimg"):
         made += f", plugin {plugin['name']} of {plugin['distribution']} {plugin['version']}"
-    yield f"- Made with {_text(made)}; {parameters:,} numbers."
+    yield f"- Made with {_text(made)}; {parameters:,} parameters."
     side = f", longer side {before['longer_side']} pixels" if before["longer_side"] else ""
     channels = before["channels"]
     yield f"- Frames: {channels} channel{'s' * (channels != 1)}, values from 0 to 1{side}; missing values are 0."
@@ -73,12 +73,14 @@ def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", "## Figures", "", "| metric | in validation | how it is computed |", "|---|---|---|")
     for name in names:
         value = f"{validation[name]:.5g}" if name in validation else "not measured"
-        yield f"| {_text(name)} | {value} | {_text(conventions.get(name, ''))} |"
+        yield f"| {_text(name)} | {value} | {_text(conventions.get(name, ''), _SENTENCE)} |"
+    if not validation:
+        return
     yield ""
     yield "Validation chose the weights, so that its figures flatter: `seqimg TASK eval --part test` measures on"
     yield "what was kept apart."
 
 
-def _text(value: object) -> str:
+def _text(value: object, limit: int = _SHORT) -> str:
     """Return text that is none of Markdown's marks, on one line."""
-    return _MARKS.sub(r"\\\1", one_line(str(value), _SHORT if len(str(value)) < 400 else 200))
+    return _MARKS.sub(r"\\\1", one_line(str(value), limit))

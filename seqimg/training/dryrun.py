@@ -166,7 +166,7 @@ def _kept_for_backward(task: Task[Any, Any, Any], model: nn.Module, batch: Batch
 
     model.train()
     with (
-        torch.random.fork_rng(),
+        torch.random.fork_rng(devices=[]),
         _precision(task.config.precision, batch.frames.device),
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
     ):
