@@ -21,7 +21,7 @@ from seqimg.task import Answers, Example, Task
 from seqimg.training.findings import Case, Sheet
 from seqimg.training.pictures import colours, error_colours, error_scale, grey_or_rgb, spread
 
-__all__ = ["Looked", "look", "save_samples"]
+__all__ = ["Looked", "look", "save_samples", "save_sheet"]
 
 AnyTask = Task[Any, Any, Any]
 Picture8: TypeAlias = NDArray[np.uint8]
@@ -84,7 +84,7 @@ def look(task: AnyTask, model: nn.Module, data: ClipDataset, folder: Path, *, ba
         example = task.example(task.forward(model, batch), batch, 0)
         source = batch.sources[0]
         name = f"{source.path} from frame {source.first}" if example is None else example.name
-        sheet = None if example is None else _save_sheet(example, folder, rank.replace(" ", "-"))
+        sheet = None if example is None else save_sheet(example, folder, rank.replace(" ", "-"))
         cases.append(Case(rank=rank, name=masked_word(name), score=scores[number], sheet=sheet))
     return Looked(len(scores), tuple(cases), panels, tuple(warnings))
 
@@ -171,8 +171,15 @@ def _picked(ranked: Sequence[int]) -> list[tuple[str, int]]:
     return [*((f"worst {place}", number) for place, number in enumerate(worst, start=1)), *median, *best]
 
 
-def _save_sheet(case: Example, folder: Path, name: str) -> Sheet:
-    """Write a case's frames as one picture: rows of input, truth, answer and difference."""
+def save_sheet(case: Example, folder: Path, name: str) -> Sheet:
+    """Write a case's frames as one picture: rows of input, truth, answer and difference.
+
+    Args:
+        case: The case; of a long one the last 16 frames of the input are shown, and 32 of what follows, evenly
+            spread.
+        folder: Where the picture goes; it must exist.
+        name: Its name, without a suffix.
+    """
     context, truth, answer = (grey_or_rgb(frames) for frames in (case.context, case.truth, case.answer))
     past = range(len(context))[-_CONTEXT:]
     future = [int(time) for time in spread(len(truth), _FUTURE)]

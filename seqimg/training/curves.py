@@ -19,6 +19,7 @@ _LEFT, _RIGHT, _BOTTOM = 80, 12, 44
 _LEGEND = 20  # height of a line of the legend
 _FONT = 13
 _LETTER = 6.9  # mean width of a letter, for laying out the legend
+_LONGEST = 44  # letters of a name
 _MOST_POINTS = 600
 _DENSE = 150  # longer series are drawn with a thin pen
 _LARGEST = 1e100  # beyond it the arithmetic of the axes could overflow
@@ -78,7 +79,8 @@ def curve_svg(curve: Curve) -> str:
         body += [_area(band, x_axis, y_axis, list(lines).index(name)) for name, band in bands.items() if band]
         for number, segments in enumerate(lines.values()):
             body += [_line(segment, x_axis, y_axis, number) for segment in segments]
-        body += [part for name, x in marks.items() for part in _mark(name, x_axis.place(x), top)]
+        for number, (name, x) in enumerate(marks.items()):
+            body += _mark(name, x_axis.place(x), top, number)
     else:
         body.append(_text(_WIDTH / 2, _HEIGHT / 2, "no data", "middle"))
     body.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 6, curve.x_label, "middle"))
@@ -195,12 +197,12 @@ def _area(outline: list[Point], x_axis: _Axis, y_axis: _Axis, number: int) -> st
     return f'<path d="M{places}" fill="{_COLOURS[number % len(_COLOURS)]}" opacity=".18"/>'
 
 
-def _mark(name: str, x: float, top: float) -> list[str]:
-    """Draw an upright line with its name beside it, on the side where there is room."""
+def _mark(name: str, x: float, top: float, number: int) -> list[str]:
+    """Draw an upright line with its name beside it, on the side where there is room, each a line lower."""
     side, anchor = (5, "start") if x < (_LEFT + _WIDTH) / 2 else (-5, "end")
     return [
         f'<path d="M{x:.1f} {top:.1f}V{_HEIGHT - _BOTTOM}" stroke="currentColor" opacity=".7" stroke-dasharray="2 3"/>',
-        _text(x + side, top + 11, name, anchor),
+        _text(x + side, top + 11 + 16 * number, _short(name), anchor),
     ]
 
 
@@ -214,7 +216,7 @@ def _legend(lines: Mapping[str, list[list[Point]]]) -> tuple[list[str], float]:
     """Draw the series' names in as many lines as they need; also return where the diagram may begin."""
     parts, left, row = [], float(_LEFT), 0
     for number, (name, segments) in enumerate(lines.items()):
-        label = name if segments else f"{name} (no data)"
+        label = _short(name) if segments else f"{_short(name)} (no data)"
         needed = 30 + len(label) * _LETTER + 14
         if left > _LEFT and left + needed > _WIDTH:
             left, row = float(_LEFT), row + 1
@@ -223,6 +225,11 @@ def _legend(lines: Mapping[str, list[list[Point]]]) -> tuple[list[str], float]:
         parts.append(_text(left + 28, y, label, "start"))
         left += needed
     return parts, 14.0 + (row + 1) * _LEGEND
+
+
+def _short(name: str) -> str:
+    """Shorten a name that would not fit; of a path, the end says most."""
+    return name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"
 
 
 def _text(x: float, y: float, text: str, anchor: str, more: str = "") -> str:

@@ -94,7 +94,7 @@ def run_report(record: Record, findings: Findings | None) -> Report:
         figures=(figures_panel(findings), *(panel for panel in findings.panels if panel.beside_figures)),
         reels=reels,
         cases_note=_cases_note(findings),
-        panels=(*_caseless(findings), *after, *own, data_panel(findings, samples), reproduce(record)),
+        panels=(*_caseless(findings), *after, *own, data_panel(record, findings, samples), reproduce(record)),
         warnings=(*warnings, *missing, *problem),
     )
 

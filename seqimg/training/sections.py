@@ -24,6 +24,7 @@ __all__ = [
     "time_panel",
 ]
 
+_SPLIT = ("split", "holdout", "validation", "on_error", "gaps")
 _OF_WEIGHT = ("data", "seed", "steps", "device", "precision")
 
 
@@ -106,7 +107,7 @@ def time_facts(record: Record, findings: Findings | None) -> dict[str, str]:
     return facts
 
 
-def data_panel(findings: Findings, samples: Picture | None) -> Panel:
+def data_panel(record: Record, findings: Findings, samples: Picture | None) -> Panel:
     """Say what data there were, what of them was missing or damaged, and how they were split."""
     parts = Table(
         title="Parts",
@@ -117,6 +118,9 @@ def data_panel(findings: Findings, samples: Picture | None) -> Panel:
     facts = {"channels": str(findings.channels)}
     if findings.classes:
         facts["classes"] = f"{len(findings.classes)}: {', '.join(findings.classes)}"
+    split = [f"{name} {shown(record.config[name][0])}" for name in _SPLIT if name in record.config]
+    if split:
+        facts["split"] = ", ".join(split)
     facts["read, missing, damaged"] = "\n".join(findings.readings) or "nothing was noted"
     return Panel(title="Data", facts=facts, tables=(parts,), pictures=() if samples is None else (samples,))
 

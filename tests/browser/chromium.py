@@ -6,10 +6,11 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,9 @@ def browser(folder: Path) -> Iterator[Page]:
     try:
         yield Page(from_read, to_write)
     finally:
-        process.terminate()
+        # It has children of its own; all are of its session.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait(_PATIENCE)
         os.close(to_write)
         os.close(from_read)

@@ -24,6 +24,7 @@ COMMANDS = [
     ["config", "show", "predict"],
     ["runs", "list", "."],
     ["doctor", "--help"],
+    ["report", "--help"],
     ["--show-completion"],
     ["pridict"],
     ["predict", "train", "--loss", "mze"],

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from seqimg.errors import SeqimgError
 from seqimg.panels import Panel
-from seqimg.task import Answers
-from seqimg.training.cases import look
+from seqimg.task import Answers, Example
+from seqimg.training.cases import look, save_sheet
 from seqimg.training.comparison import compare_runs
 from seqimg.training.findings import FINDINGS, SAMPLES, read_findings, read_sample
 from seqimg.training.pages import read_run_report
@@ -65,6 +67,7 @@ def test_a_finished_run_shows_all_there_is_in_order(run: Path, tmp_path: Path) -
     assert "seqimg predict train clip.npy" in page
     assert re.search(r'<th scope="row">crop</th><td class="words">16</td><td class="words">flag</td>', page)
     assert "1 min 30 s for 12 steps" in page
+    assert re.search(r"split auto, holdout 0\.\d+, validation 0\.3, on_error error, gaps error", page)
 
 
 def test_the_cases_are_the_worst_then_median_and_best(run: Path) -> None:
@@ -107,6 +110,43 @@ def test_a_sheet_holds_the_frames_where_it_says(run: Path) -> None:
     opaque = [[pixels[row * down, column * across, 3] == 255 for column in range(3)] for row in range(4)]
     assert opaque == [[True, True, False], [True] * 3, [True] * 3, [True] * 3]
     assert (pixels[sheet.height : down, :, 3] == 0).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    past=st.integers(1, 40),
+    future=st.integers(1, 60),
+    height=st.integers(1, 400),
+    width=st.integers(1, 700),
+    channels=st.sampled_from((1, 2, 3, 40)),
+    seed=st.integers(0, 99),
+)
+def test_cases_of_any_size_and_length_make_a_small_sheet(
+    tmp_path_factory: pytest.TempPathFactory,
+    past: int,
+    future: int,
+    height: int,
+    width: int,
+    channels: int,
+    seed: int,
+) -> None:
+    folder = tmp_path_factory.mktemp("sheet")
+    small = min(channels * height * width, 40_000) // channels  # what is large is drawn narrow, to stay quick
+    shape = (max(1, min(height, small // width)), width, channels)
+    rng = np.random.default_rng(seed)
+    context, truth, answer = (rng.random((n, *shape), np.float32) for n in (past, future, future))
+    answer[0, 0, 0, 0] = np.nan
+    sheet = save_sheet(Example("case", context, truth, answer), folder, "case")
+    assert (len(sheet.context), len(sheet.future)) == (min(past, 16), min(future, 32))
+    assert (sheet.context[-1], sheet.future[0], sheet.future[-1]) == ("0", "+1", f"+{future}")
+    assert max(sheet.width, sheet.height) <= 128
+    with Image.open(folder / sheet.file) as file:
+        columns = max(len(sheet.context), len(sheet.future))
+        assert file.width == columns * (sheet.width + sheet.gap) - sheet.gap
+        assert file.height == 4 * (sheet.height + sheet.gap) - sheet.gap
+    assert sheet.file.endswith(".webp") == sheet.compressed
+    if not sheet.compressed:
+        assert (folder / sheet.file).stat().st_size <= 200_000
 
 
 def test_a_run_that_did_not_end_has_a_report_too(tmp_path: Path) -> None:
