@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from seqimg.sequences import SequenceError, index_video, open_sequence
+from seqimg.sequences.video.beat import Beat
 from tests.sequences.numbered import HEIGHT, WIDTH, encode, number_of, numbered
 
 COUNT = 120
@@ -21,6 +22,7 @@ MAKES = {
     "h264.ts": ("libx264", {"g": "12", "bf": "2"}),
     "mpeg2.m2ts": ("mpeg2video", {"g": "12"}),
     "h264.flv": ("libx264", {"g": "12", "bf": "2"}),
+    "mjpeg.avi": ("mjpeg", {}),
 }
 
 
@@ -29,7 +31,15 @@ def _made(name: str, times: tuple[int, ...] | None = None) -> bytes:
     codec, options = MAKES[name]
     with TemporaryDirectory() as folder:
         path = Path(folder) / name
-        encode(path, codec, COUNT, options=options, times=None if times is None else list(times))
+        pixel_format = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        encode(
+            path,
+            codec,
+            COUNT,
+            options=options,
+            times=None if times is None else list(times),
+            pixel_format=pixel_format,
+        )
         return path.read_bytes()
 
 
@@ -95,7 +105,7 @@ def test_a_varying_rate_makes_it_a_guess(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sound", [False, True])
-@pytest.mark.parametrize("name", [name for name in MAKES if name != "mpeg2.m2ts"])  # that has one rate
+@pytest.mark.parametrize("name", [name for name in MAKES if name not in ("mpeg2.m2ts", "mjpeg.avi")])
 def test_pauses_in_sound_files_are_no_tears(tmp_path: Path, name: str, sound: bool) -> None:
     codec, options = MAKES[name]
     path = tmp_path / name
@@ -131,3 +141,22 @@ def _encode_with_sound(path: Path, codec: str, options: dict[str, str], times: l
                 heard += 960
         container.mux(picture.encode(None))
         container.mux(tone.encode(None))
+
+
+def test_rates_that_are_those_of_fields() -> None:
+    """Transport streams often state the double."""
+
+    class Stated:
+        average_rate, time_base = Fraction(50), Fraction(1, 90000)
+
+    class Container:
+        class format:
+            name = "mpegts"
+
+    beat = Beat(Container, Stated)  # type: ignore[arg-type]
+    beat.begin(0)
+    assert [beat.missing(place * 3600, 0, torn=False) for place in range(5)] == [0] * 5
+    assert beat.even
+    assert beat.missing(9 * 3600, 0, torn=True) == 4
+    assert beat.missing(10 * 3600, 0, torn=False) == 0
+    assert beat.missing(13 * 3600, 1, torn=False) == 2

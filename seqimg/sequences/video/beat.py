@@ -16,21 +16,22 @@ class Beat:
         stream: Its video stream.
 
     Attributes:
+        is_known: Whether there are times to tell by.
         even: Whether all frames so far are one step apart, those around damage aside.
     """
 
     def __init__(self, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> None:
-        # AVI has no times but the places of packets, which may be those of nothing.
+        # In AVI times are counted, not stated.
         rate = None if container.format.name == "avi" else stream.average_rate
         self._step = float(1 / (rate * stream.time_base)) if rate and stream.time_base else None
         self._last: int | None = None
-        self._seen = False
-        self.even = self._step is not None
+        self._gaps = 0
+        self.is_known = self.even = self._step is not None
 
     def begin(self, pts: int) -> None:
         """Say when the first frame is shown, which may be lost."""
         if self._step is not None:
-            self._last = round(pts - self._step)
+            self._last, self._gaps = round(pts - self._step), -1
 
     def missing(self, pts: int | None, lost: int, *, torn: bool) -> int:
         """Return how many frames are lost before one, all in all.
@@ -45,9 +46,9 @@ class Beat:
             return lost
         steps = (pts - last) / self._step
         if not lost and not torn:
-            if not self._seen and 1.5 < steps < 2.5:
+            self._gaps += 1
+            if self._gaps == 1 and 1.5 < steps < 2.5:
                 self._step, steps = 2 * self._step, steps / 2  # what is stated is the rate of fields
-            self._seen = True
             self.even &= 0.5 < steps < 1.5
         elif (self.even and 0.5 < steps < _MOST) or (torn and lost + 1.5 < steps < _MOST):
             return round(steps) - 1

@@ -53,7 +53,7 @@ def decode(container: av.container.InputContainer, stream: av.video.stream.Video
             if packet is None:
                 break
             if tears.is_torn_before(packet):
-                ledger.tear()
+                ledger.tear(tears.lost(packet))
             ledger.expect(packet)
             tail.note(packet)
             frames = decode_packet(packet)
@@ -86,7 +86,7 @@ def _judged(frame: av.video.frame.VideoFrame, ledger: Ledger, queue: "_Queue") -
     fault = ledger.fault(frame)
     if fault:
         queue.drop()
-        yield Decoded(reason=fault)
+        yield Decoded(reason=fault, ends=ledger.adrift)
     if ledger.is_sound(frame):
         yield from queue.add(frame)
 

@@ -23,6 +23,9 @@ class Ledger:
     Args:
         container: The file.
         stream: Its video stream.
+
+    Attributes:
+        adrift: Whether nobody can tell the place of what comes next.
     """
 
     def __init__(self, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> None:
@@ -38,10 +41,13 @@ class Ledger:
         self._suspect: set[int] = set()  # inside when decoding failed
         self._doubtful: set[int] = set()  # the failure may be behind a keyframe of these
         self._lost = 0
-        self._begun = self._astray = False
+        self._begun = self._astray = self.adrift = False
         self._beat = Beat(container, stream)
         self._tears: list[int] = []  # how many packets were stored before each
+        self._costs: dict[int, int | None] = {}  # frames lost in each
         self._torn = False
+        # Where times are only counted and frames are not shown as they are stored, nothing tells for certain.
+        self._counts_shuffled = not self._beat.is_known and bool(stream.codec_context.has_b_frames)
         self._given_up: set[int] = set()  # lost, though nothing was wrong with them
 
     def expect(self, packet: av.Packet) -> None:
@@ -63,9 +69,14 @@ class Ledger:
         if packet.is_corrupt:
             self._corrupt.add(packet.pts)
 
-    def tear(self) -> None:
-        """Take note that the file cannot be read between the packet before and the next."""
+    def tear(self, lost: int | None = 0) -> None:
+        """Take note that the file cannot be read between the packet before and the next.
+
+        Args:
+            lost: How many frames that costs; 0 if their times tell, None if nothing does.
+        """
         self._tears.append(self._stored)
+        self._costs[self._stored] = lost
         if not self._stored:
             self._beat.begin(0)
 
@@ -82,8 +93,8 @@ class Ledger:
         stored = self._waiting.get(frame.pts) if frame.pts is not None else None
         if self._tears and (stored is None or stored >= self._tears[0]):
             # All that was stored before it has come out or is shown later: nothing else is touched.
-            self._tears = [tear for tear in self._tears if stored is not None and tear > stored]
-            self._torn, reason = True, "part of the file cannot be read"
+            self._pass_tears(stored)
+            reason = "part of the file cannot be read"
         if frame.is_corrupt or frame.pts in self._corrupt:
             reason = "part of the frame is missing"
             self._suspect |= self._waiting.keys()
@@ -92,9 +103,23 @@ class Ledger:
             reason = "the frame before is missing"
         if reason is not None:
             self._begun = self._astray = True
-            if self._torn and not self._beat.even:
-                reason += "; as the rate varies, how many frames that costs is a guess"
+            if self._torn and (self.adrift or self._guesses):
+                how = "not known" if self.adrift else "a guess"
+                reason += f"; how many frames that costs is {how}"
         return reason
+
+    @property
+    def _guesses(self) -> bool:
+        """Whether the number of frames that a tear costs is a guess."""
+        return self._counts_shuffled or (self._beat.is_known and not self._beat.even)
+
+    def _pass_tears(self, stored: int | None) -> None:
+        """Leave the tears behind that lie before a packet, with what they cost."""
+        passed = [tear for tear in self._tears if stored is None or tear <= stored]
+        costs = [self._costs.pop(tear, 0) for tear in passed]
+        self._tears = self._tears[len(passed) :]
+        self._torn, self.adrift = True, None in costs
+        self._lost += sum(filter(None, costs))
 
     def is_sound(self, frame: av.video.frame.VideoFrame) -> bool:
         """Tell whether a frame is whole and builds on none that is not; count it as lost otherwise."""

@@ -79,8 +79,9 @@ class VideoSequence(Sequence):
             self._may_jump &= is_whole(container, stream) and not short
             self._pixels = plan_pixels(first)
             super().__init__(video_info(path, container, stream, first, self._pixels, short))
+            self._counts_times = container.format.name == "avi"
             # AVI has one time stamp for each stored picture, which is not the next one shown.
-            is_shuffled = container.format.name == "avi" and stream.codec_context.has_b_frames
+            is_shuffled = self._counts_times and stream.codec_context.has_b_frames
             self._first_pts, self._time_base = None if is_shuffled else first.pts, time_base(stream)
             if self._first_pts is not None and before and self.info.fps:
                 # Places are counted from the first frame, even if it is lost, and so are times.
@@ -221,6 +222,7 @@ class VideoSequence(Sequence):
                 f"cannot convert frame {place} of {self._path}",
                 why=f"its pixels are {frame.format.name}: {error.strerror}",
             ) from error
-        if frame.pts is None or self._first_pts is None:
+        # AVI counts what is there: behind a loss only the place tells the time.
+        if frame.pts is None or self._first_pts is None or (self._counts_times and self.damage):
             return TimedFrame(place, float(place / (self.info.fps or ASSUMED_FPS)), pixels)
         return TimedFrame(place, float((frame.pts - self._first_pts) * self._time_base), pixels)
