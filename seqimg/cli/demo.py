@@ -138,11 +138,10 @@ def _draw(
     save_findings(
         folder,
         task,
-        fitted.model,
+        fitted,
         data,
         data.test,
         evaluation,
-        fitted.trained,
         title="seqimg demo: a ConvGRU predicts the next frames",
         what=_WHAT,
     )

@@ -231,7 +231,5 @@ def _write_report(
 ) -> None:
     measured = data.val if len(data.val) else data.train
     title = f"seqimg {task.name}: {run.folder}"
-    save_findings(
-        run.folder, task, fitted.model, data, measured, evaluation, fitted.trained, title=title, what=what
-    )
+    save_findings(run.folder, task, fitted, data, measured, evaluation, title=title, what=what)
     write_report(run.folder / "report.html", read_run_report(read_run(run.folder)), overwrite=True)

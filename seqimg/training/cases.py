@@ -131,6 +131,7 @@ def _scored(
 ) -> Iterator[Answers]:
     """Pass the answers on, and note each clip's leading metric; clips without one are left out."""
     metric: Any = task.metrics()[task.leading_metric]
+    metric.sync_on_compute = False  # of several processes only one looks at cases
     for numbers, found in answers:
         metric.to(found.outputs["model"].device)
         outputs, expected = found.outputs["model"], task.expected(found.batch)

@@ -37,7 +37,7 @@ def compare_runs(one: Record, two: Record) -> Report:
             *_own_panels(found),
             _time(records, findings),
             *(
-                replace(reproduce(record), title=f"How to reproduce {name}")
+                replace(reproduce(record, findings[name]), title=f"How to reproduce {name}")
                 for name, record in records.items()
             ),
         ),

@@ -109,6 +109,7 @@ class Findings:
         steps: Steps done.
         best_step: Step whose weights were chosen.
         seconds: Time that training took.
+        fingerprint: Digest of the weights.
         memory: Peak memory in bytes, by where.
         parts: How much data there were to train, validate and test with.
         channels: Channels of the frames.
@@ -133,6 +134,7 @@ class Findings:
     steps: int
     best_step: int
     seconds: float
+    fingerprint: str = ""
     memory: Mapping[str, int] = field(default_factory=dict)
     parts: Mapping[str, Part] = field(default_factory=dict)
     channels: int

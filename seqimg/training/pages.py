@@ -81,7 +81,10 @@ def run_report(record: Record, findings: Findings | None) -> Report:
     if findings is None:
         title = f"seqimg {record.task}: {record.folder}".replace("  ", " ")
         return Report(
-            title=title, verdict=_unfinished(record), panels=(*after, reproduce(record)), warnings=warnings
+            title=title,
+            verdict=_unfinished(record),
+            panels=(*after, reproduce(record, findings)),
+            warnings=warnings,
         )
     reels, missing = _reels(record.folder, findings)
     caption = "The middle frame of clips evenly spread, as the model sees them."
@@ -94,7 +97,13 @@ def run_report(record: Record, findings: Findings | None) -> Report:
         figures=(figures_panel(findings), *(panel for panel in findings.panels if panel.beside_figures)),
         reels=reels,
         cases_note=_cases_note(findings),
-        panels=(*_caseless(findings), *after, *own, data_panel(record, findings, samples), reproduce(record)),
+        panels=(
+            *_caseless(findings),
+            *after,
+            *own,
+            data_panel(record, findings, samples),
+            reproduce(record, findings),
+        ),
         warnings=(*warnings, *missing, *problem),
     )
 

@@ -125,7 +125,7 @@ def data_panel(record: Record, findings: Findings, samples: Picture | None) -> P
     return Panel(title="Data", facts=facts, tables=(parts,), pictures=() if samples is None else (samples,))
 
 
-def reproduce(record: Record) -> Panel:
+def reproduce(record: Record, findings: Findings | None) -> Panel:
     """Say what is needed to do it again: command, seed, versions, machine, and each value with its origin."""
     known = dict(record.environment)
     words = known.pop("command", None)
@@ -134,6 +134,8 @@ def reproduce(record: Record) -> Panel:
         facts["command"] = shlex.join(map(str, words))
     if "seed" in record.config:
         facts["seed"] = str(record.config["seed"][0])
+    if findings is not None and findings.fingerprint:
+        facts["fingerprint of the weights"] = findings.fingerprint
     facts |= {name: shown(value) for name, value in known.items() if value is not None}
     given = {name: pair for name, pair in record.config.items() if pair[1] != "default" or name in _OF_WEIGHT}
     rest = {name: pair for name, pair in record.config.items() if name not in given}

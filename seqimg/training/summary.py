@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from seqimg.data import Datasets
 from seqimg.data.datasets import ClipDataset
@@ -19,7 +18,7 @@ from seqimg.task import Example, Task
 from seqimg.training.cases import look, save_samples
 from seqimg.training.evaluation import Evaluation
 from seqimg.training.findings import SAMPLES, Findings, Part, write_findings
-from seqimg.training.loop import Trained
+from seqimg.training.fit import Fitted
 from seqimg.training.pictures import grey_or_rgb, save_png, side_by_side_frames, strip
 
 __all__ = ["save_animation", "save_findings", "save_strip"]
@@ -31,11 +30,10 @@ _STRIP = "data.png"
 def save_findings(
     folder: Path,
     task: Task[Any, Any, Any],
-    model: nn.Module,
+    fitted: Fitted,
     data: Datasets,
     measured: ClipDataset,
     evaluation: Evaluation,
-    trained: Trained,
     *,
     title: str,
     what: str,
@@ -45,11 +43,10 @@ def save_findings(
     Args:
         folder: The run's folder.
         task: The task.
-        model: The trained model.
+        fitted: What training came to.
         data: All data.
         measured: The clips of `data` that were measured.
         evaluation: Figures of those clips.
-        trained: How training went.
         title: The page's name.
         what: What was measured on, for example `"held-out clips"`.
 
@@ -57,7 +54,7 @@ def save_findings(
         SeqimgError: Something cannot be written.
     """
     with publish_folder(folder / SAMPLES, overwrite=True) as samples:
-        looked = look(task, model, measured, samples, batch_size=task.config.batch_size)
+        looked = look(task, fitted.model, measured, samples, batch_size=task.config.batch_size)
         save_samples(data.train, samples / _STRIP)
     parts = {"train": data.train, "validation": data.val, "test": data.test}
     unvalidated = () if len(data.val) else ("there was no validation part: the last weights were taken",)
@@ -71,9 +68,10 @@ def save_findings(
         overall=evaluation.overall,
         sequences={masked(path): figures for path, figures in evaluation.sequences.items()},
         metrics_note=_first_sentence(task.metrics.__doc__),
-        steps=trained.steps,
-        best_step=trained.best_step,
-        seconds=trained.seconds,
+        steps=fitted.trained.steps,
+        best_step=fitted.trained.best_step,
+        seconds=fitted.trained.seconds,
+        fingerprint=fitted.fingerprint,
         memory=peak_memory(),
         parts={name: Part(clips=len(part), sequences=len(set(part.owners))) for name, part in parts.items()},
         channels=data.channels,

@@ -27,6 +27,7 @@ def write_log(folder: Path, steps: int, *, every: int = 4, best: int = 8) -> Non
 def make_run(folder: Path, *, name: str = "clip.npy", seed: int = 0, finished: bool = True) -> Path:
     """Make a run of a tiny forecaster in `folder / "run"` on a stack of frames beside it, and return it."""
     from seqimg.training.evaluation import evaluate
+    from seqimg.training.fit import Fitted
     from seqimg.training.loop import Trained
     from seqimg.training.summary import save_findings
     from seqimg_predict.config import PredictConfig
@@ -65,11 +66,10 @@ def make_run(folder: Path, *, name: str = "clip.npy", seed: int = 0, finished: b
             save_findings(
                 run,
                 task,
-                model,
+                Fitted(model, Trained(steps=12, seconds=90.0, best_step=8), "0123abcd"),
                 data,
                 data.val,
                 evaluate(task, model, data.val),
-                Trained(steps=12, seconds=90.0, best_step=8),
                 title=f"seqimg predict: {run}",
                 what="validation clips",
             )

@@ -67,6 +67,7 @@ def test_a_finished_run_shows_all_there_is_in_order(run: Path, tmp_path: Path) -
     assert "seqimg predict train clip.npy" in page
     assert re.search(r'<th scope="row">crop</th><td class="words">16</td><td class="words">flag</td>', page)
     assert "1 min 30 s for 12 steps" in page
+    assert "0123abcd" in page
     assert re.search(r"split auto, holdout 0\.\d+, validation 0\.3, on_error error, gaps error", page)
 
 
