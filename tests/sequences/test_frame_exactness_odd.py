@@ -307,3 +307,26 @@ def _hide(path: Path, number: int) -> int:
 
     _patch(path, change)
     return number
+
+
+@pytest.mark.parametrize(("codec", "pixel_format"), [("mjpeg", "yuvj420p"), ("mpeg4", "yuv420p")])
+def test_frames_that_a_recording_dropped_are_not_missing(
+    tmp_path: Path, codec: str, pixel_format: str
+) -> None:
+    """AVI holds their place with nothing, and counts them."""
+    path = tmp_path / "a.avi"
+    times = [*range(8), *range(11, 30)]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, pixel_format
+        for time, pixels in zip(times, numbered(len(times)), strict=True):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pixel_format)
+            frame.pts, frame.time_base = time, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with open_sequence(path) as sequence:
+        found = [(frame.index, number_of(frame.pixels), round(frame.time * 25)) for frame in sequence.timed()]
+    assert found == [(place, place, time) for place, time in enumerate(times)]
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(SequenceError), open_sequence(path) as sequence:
+        list(sequence)

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import av.video.stream
 
-__all__ = ["AviChunks", "FlvTags"]
+__all__ = ["AviChunks", "FlvTags", "avi_is_whole"]
 
 _MOST_STEPS = 100_000
 
@@ -92,3 +92,20 @@ class AviChunks(FlvTags):
             return 0
         size = int.from_bytes(head[4:], "little")
         return 12 if head[:4] in (b"LIST", b"RIFF") else 8 + size + size % 2
+
+
+def avi_is_whole(path: Path) -> bool:
+    """Tell whether an AVI file is as long as it says: its outermost chunks end where it does.
+
+    The number of frames it states also counts those that were dropped when it was recorded.
+    """
+    place, size = 0, path.stat().st_size
+    with path.open("rb", buffering=0) as file:
+        while place < size:
+            file.seek(place)
+            head = file.read(8)
+            length = int.from_bytes(head[4:], "little")
+            if head[:4] != b"RIFF" or not length:
+                return place > 0 and head[:4] != b"RIFF"  # what follows the last is none of ours
+            place += 8 + length
+    return place <= size + 1

@@ -1,9 +1,13 @@
 """Whether a video stream is as long as its container claims."""
 
+from pathlib import Path
+
 import av
 import av.container
 import av.video.frame
 import av.video.stream
+
+from seqimg.sequences.video.chunks import avi_is_whole
 
 __all__ = ["Tail"]
 
@@ -42,7 +46,7 @@ class Tail:
         name, stream = self._container.format.name, self._stream
         # An MP4's edit list may hide frames it counts, but not those in its index.
         stated = len(stream.index_entries) if name.startswith("mov") else stream.frames
-        if self._packets < stated:
+        if self._packets < stated and not (name == "avi" and _is_whole(self._container)):
             return f"the file ends after {self._packets} of {stated} frames"
         # Matroska states no count, but how long its longest stream is.
         if name.startswith("matroska") and len(self._container.streams) == 1 and self._step:
@@ -52,3 +56,10 @@ class Tail:
             if seconds > 0.001:
                 return f"the file ends {seconds:.2g} s early"
         return None
+
+
+def _is_whole(container: av.container.InputContainer) -> bool:
+    try:
+        return avi_is_whole(Path(container.name.removeprefix("file:")))
+    except OSError:
+        return False
