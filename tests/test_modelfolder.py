@@ -9,7 +9,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -66,10 +66,10 @@ def _put(folder: Path, content: bytes) -> None:
 
 def _refused(folder: Path, named: str = "", kind: type[SeqimgError] = SeqimgError) -> str:
     """Load, which has to fail in at most three lines and a second; return what was said."""
-    begun = perf_counter()
+    begun = process_time()
     with pytest.raises(kind) as caught:
         seqimg.load(folder)
-    assert perf_counter() - begun < 1
+    assert process_time() - begun < 1
     assert named in str(caught.value)
     assert len(str(caught.value).splitlines()) <= 3
     return str(caught.value)
@@ -172,7 +172,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "header of 2^64-1": lambda: _file({"a": F32}, bytes(4), length=2**64 - 1),
     "header over the cap": lambda: _file(b"{" + b" " * 3_000_001 + b"}"),
     "100,000 entries": lambda: _file(
-        {f"t{n}": {**F32, "shape": [0], "data_offsets": [0, 0]} for n in range(100_000)}
+        b"{%b}" % b",".join(b'"%d":{"dtype":"F32"}' % n for n in range(100_000))
     ),
     "overlap": lambda: _file({"a": F32, "b": {**F32, "data_offsets": [2, 6]}}, bytes(6)),
     "same place": lambda: _file({"a": F32, "b": F32}, bytes(4)),
@@ -307,6 +307,7 @@ def test_what_is_no_plain_file_is_not_waited_for(folder: Path, file: str) -> Non
         (b'{"format": 2, "format": 1}', "'format' stands in it twice"),
         (b'{"format": NaN}', "NaN"),
         (b'{"format": -Infinity}', "Infinity"),
+        (b'{"format": 1e999}', "1e999"),
         (b'{"format": %b}' % (b"9" * 5000), "config.json"),
         (b"\xff\xfe{}", "config.json"),
         (b"", "config.json"),
@@ -342,7 +343,7 @@ def test_all_json_that_is_meant_is_read(value: object) -> None:
     key=st.sampled_from(
         ["format", "seqimg", "needs", "task", "plugin", "config", "labels", "metrics", "weights", "training"]
     ),
-    value=json_values,
+    value=json_values | st.just("absent"),
 )
 def test_any_value_of_a_record_is_read_or_refused(
     original: Path, tmp_path: Path, key: str, value: object

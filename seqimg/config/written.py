@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqimg.errors import SeqimgError
+from seqimg.plugins.reports import one_line
 
 __all__ = ["MAX_CONFIG_BYTES", "read_toml", "read_written"]
 
@@ -42,8 +43,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(content.decode("utf-8"))
     except RecursionError as error:
         raise SeqimgError(f"{path} is not valid TOML", why="it is nested too deeply") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SeqimgError(f"{path} is not valid TOML", why=str(error)) from error
+    except ValueError as error:  # syntax, bytes that are no text, numbers of thousands of digits
+        raise SeqimgError(f"{path} is not valid TOML", why=one_line(str(error), 200)) from error
 
 
 def read_written(path: Path) -> tuple[str, Written]:

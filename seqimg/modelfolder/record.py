@@ -1,6 +1,7 @@
 """`config.json` of a model folder: written, read with distrust, brought to the newest layout."""
 
 import json
+import math
 import re
 import stat
 from collections.abc import Callable, Mapping
@@ -84,7 +85,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise SeqimgError(f"cannot read {path}", why=_reason(error)) from error
     record = _newest(record, folder)
-    wrong = [key for key, kinds in _KEYS.items() if not isinstance(record.get(key), kinds)]
+    wrong = [key for key, kinds in _KEYS.items() if key not in record or not isinstance(record[key], kinds)]
     if not wrong and not all(isinstance(label, str) for label in record["labels"]):
         wrong = ["labels"]
     if wrong:
@@ -107,7 +108,9 @@ def parse_json(content: bytes) -> Any:
         ...
         ValueError: the key 'a' stands in it twice
     """
-    return json.loads(content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
+    return json.loads(
+        content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
+    )
 
 
 def _content(path: Path) -> bytes:
@@ -130,8 +133,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _finite(digits: str) -> float:
+    value = float(digits)  # infinity for 1e999
+    return value if math.isfinite(value) else _refuse(digits)
+
+
 def _refuse(word: str) -> float:
-    raise ValueError(f"{word} is no JSON number")
+    raise ValueError(f"{word:.40} is no number of JSON")
 
 
 def _reason(error: Exception) -> str:

@@ -158,14 +158,19 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _parse(content: bytes) -> dict[str, Any]:
-    value = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+    value = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
     if not isinstance(value, dict):
         raise ValueError("it holds no JSON object")
     return value
 
 
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return value if isfinite(value) else _refuse_constant(digits)
+
+
 def _refuse_constant(word: str) -> float:
-    raise ValueError(f"{word} is no JSON number")
+    raise ValueError(f"{word:.40} is no number of JSON")
 
 
 def _read_metrics(record: Record) -> None:
@@ -179,7 +184,7 @@ def _read_metrics(record: Record) -> None:
                 raise ValueError(f"line {number} is too long")
             try:
                 _add(record, _parse(line))
-            except (ValueError, KeyError, TypeError, OverflowError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
                 raise ValueError(f"line {number}: {_reason(error)}") from error
 
 

@@ -73,6 +73,7 @@ def test_show_names_sources_weakest_first(cli: Cli, monkeypatch: pytest.MonkeyPa
         ("[style]\nsteps = 1\n", ("given.toml", "style", "[predict]")),
         ("a = " + "[" * 5000, ("given.toml", "nested")),
         ("#" * 1_000_001, ("given.toml", "too large")),
+        ("steps = " + "9" * 5000, ("given.toml", "digits")),
         ("steps = 1\nsteps = 2\n", ("given.toml", "TOML")),
     ],
 )

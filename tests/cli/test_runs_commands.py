@@ -77,10 +77,10 @@ def test_damaged_and_foreign_folders_are_named_and_stop_nothing(cli: Cli) -> Non
         [
             ("metrics.jsonl", '{"step": 1, "loss": NaN}\n'),
             ("metrics.jsonl", "[" * 100_000 + "\n"),
-            ("metrics.jsonl", '{"step": "x", "loss": 1}\n'),
+            ("metrics.jsonl", '{"step": 1, "loss": 1, "validation": [1]}\n'),
             ("config.toml", "a = " + "[" * 10_000),
             ("config.toml", "\0"),
-            ("environment.json", "[]"),
+            ("environment.json", '{"a": 1e999}'),
         ]
     ):
         (_run(f"bad{number}", seed=2) / file).write_text(text)
@@ -98,7 +98,7 @@ def test_damaged_and_foreign_folders_are_named_and_stop_nothing(cli: Cli) -> Non
     assert found["no_runs"] == ["runs/holiday pictures"]
     warnings = [line for line in done.stderr.splitlines() if line.startswith("Warning: ")]
     assert len(warnings) == 6 + 3 + 1, done.stderr
-    assert "metrics.jsonl cannot be read: line 1: NaN is no JSON number" in done.stderr
+    assert "metrics.jsonl cannot be read: line 1: NaN is no number of JSON" in done.stderr
     assert "Traceback" not in done.stderr
 
 
