@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -16,9 +17,11 @@ from uuid import uuid4
 from seqimg.batch.recipe import MOST_ATTEMPTS, Job, Outcome, Recipe
 from seqimg.errors import SeqimgError, UnavailableError
 
-__all__ = ["RayWorker", "run_on_ray"]
+__all__ = ["RayWorker", "check_address", "run_on_ray"]
 
 _ATTEMPT = ".seqimg-attempt-"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_PATIENCE = 5.0  # seconds
 _LONGEST_FOLDER = 40  # Ray keeps sockets there, whose paths may not be long
 
 
@@ -69,7 +72,7 @@ def run_on_ray(
         UnavailableError: Ray is not installed.
         SeqimgError: It does not start, or no worker does.
     """
-    ray = _ray(local=address is None)
+    ray = _ray(own=address is None, loopback=address is None or _host(address) in _LOOPBACK)
     with _connected(ray, workers, address):
         yield from _work(ray, recipe, iter(jobs), workers, _gpus(recipe, workers, address))
 
@@ -109,14 +112,35 @@ def _outcome(ray: Any, done: Any, job: Job) -> Outcome:
     return Outcome(job, **answer)
 
 
-def _ray(*, local: bool) -> Any:
+def check_address(address: str) -> None:
+    """Refuse an address where nobody answers: Ray itself would try for minutes.
+
+    Raises:
+        SeqimgError: Nobody does.
+    """
+    host, port = _host(address), address.rpartition(":")[2]
+    if not host or not port.isdigit():
+        return  # such as auto, which Ray resolves
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise SeqimgError(f"no Ray cluster answers at {address}", why=why, hint="ray status") from error
+
+
+def _host(address: str) -> str:
+    """Return the host of `host:6379` or `ray://host:10001`."""
+    return address.rpartition("://")[2].rpartition(":")[0].strip("[]")
+
+
+def _ray(*, own: bool, loopback: bool) -> Any:
     # Ray reads these when it is imported. Nothing is reported to anybody.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if local:
-        # Without this it takes 127.0.0.1 for an oversight, and listens on every interface. What listens
-        # answers nobody but this command's own processes.
+    if loopback:
+        # Without this it takes 127.0.0.1 for an oversight, and listens on, or looks at, other interfaces.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    if own:  # what listens answers nobody but this command's processes
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     try:
@@ -147,7 +171,10 @@ def _connected(ray: Any, workers: int, address: str | None) -> Iterator[None]:
             except (ConnectionError, RuntimeError, ValueError, OSError) as error:
                 why = next(iter(str(error).strip().splitlines()), type(error).__name__)
                 what = f"cannot reach Ray at {address}" if address else "Ray does not start"
-                raise SeqimgError(what, why=why) from error
+                hint = (
+                    "RAY_AUTH_MODE and RAY_AUTH_TOKEN as the cluster has them" if address else "seqimg doctor"
+                )
+                raise SeqimgError(what, why=why, hint=hint) from error
             yield
             ray.shutdown()
     finally:

@@ -185,6 +185,10 @@ def _check_engine(chosen: ManyOptions) -> None:
         raise UsageError("--ray-address needs --workers", why="a cluster may grow as large as it is asked to")
     if chosen.engine == "ray":
         check_ray()
+    if chosen.ray_address is not None:
+        from seqimg.batch.on_ray import check_address
+
+        check_address(chosen.ray_address)
 
 
 def _ending(spec: TaskSpec, name: str) -> str:

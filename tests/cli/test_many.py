@@ -127,6 +127,17 @@ def test_without_ray_one_line_says_what_to_install(
     assert_refused(done, 3, "--engine ray needs the package ray", "pip install 'seqimg[ray]'")
 
 
+def test_a_cluster_that_is_not_there_is_one_line(
+    clips: Path, model: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seqimg.batch.engines.find_spec", lambda name: object())
+    flags = ("--engine", "ray", "--ray-address", "127.0.0.1:1")
+    assert_refused(cli("--quiet", *RUN, "--model", model, *flags), 2, "--ray-address needs --workers")
+    done = cli("--quiet", *RUN, "--model", model, *flags, "--workers", "2", "-o", "out")
+    assert_refused(done, 1, "no Ray cluster answers at 127.0.0.1:1", "refused")
+    assert not Path("out").exists()
+
+
 @contextmanager
 def _killing(times: int, folder: str, marks: tuple[str, ...]) -> Iterator[list[int]]:
     """Kill, so many times, the worker that is writing the first result; return whom."""
@@ -134,7 +145,7 @@ def _killing(times: int, folder: str, marks: tuple[str, ...]) -> Iterator[list[i
     over = threading.Event()
 
     def watch() -> None:
-        while len(killed) < times and not over.wait(0.002):
+        while len(killed) < times and not over.wait(0.03):
             for process in psutil.Process().children(recursive=True):
                 with suppress(psutil.Error, FileNotFoundError):
                     is_worker = any(mark in " ".join(process.cmdline()) for mark in marks)
@@ -161,7 +172,7 @@ def _writes(process: int, place: str) -> bool:
 
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-LONG = ("--horizon", "600")
+LONG = ("--horizon", "400")
 
 
 @needs_proc
