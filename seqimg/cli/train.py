@@ -14,7 +14,7 @@ from seqimg.cli.fields import reading_flags
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.output import Bar, command, output
 from seqimg.cli.tables import figures_table
-from seqimg.cli.watch import memory_words, tell_result, watched
+from seqimg.cli.watch import memory_beside, tell_result, watched
 from seqimg.config import Resolved, TaskConfig, to_toml
 from seqimg.data import Datasets
 from seqimg.errors import SeqimgError, UsageError
@@ -206,7 +206,7 @@ def show_progress(bar: Bar, watch: Watch | None = None) -> Callable[[StepReport]
             loss=report.loss,
             speed=speed,
             waiting=f"{waiting} waiting",
-            memory=memory_words() if bar.visible else "",
+            memory=memory_beside(bar),
         )
         reached = report.step
         if watch is not None:

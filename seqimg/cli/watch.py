@@ -3,11 +3,12 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 import torch
 
-from seqimg.cli.output import Table, output
+from seqimg.cli.output import Bar, Table, output
 from seqimg.plugins import RunInfo
 from seqimg.plugins.events import EVENTS
 from seqimg.plugins.manager import plugin_host
@@ -15,7 +16,9 @@ from seqimg.task import Task
 from seqimg.training.trackers import open_trackers
 from seqimg.training.watching import EventWatcher, Watch, Watcher, plugin_watchers
 
-__all__ = ["memory_words", "tell_result", "watched"]
+__all__ = ["memory_beside", "memory_words", "tell_result", "watched"]
+
+_ROOMY = 96  # columns of a terminal in which a bar, all its figures and the time left stand side by side
 
 
 def watched(task: Task[Any, Any, Any], folder: Path, device: torch.device, *, main: bool = True) -> Watch:
@@ -59,6 +62,11 @@ def memory_words() -> str:
     """
     held = torch.cuda.memory_reserved() if torch.cuda.is_initialized() else resident_bytes()
     return f"{held / 1e9:.2f} GB" if held else ""
+
+
+def memory_beside(bar: Bar) -> str:
+    """Return the memory to show beside a bar: nothing where nobody sees it, or the line has no room for it."""
+    return memory_words() if bar.visible and get_terminal_size().columns >= _ROOMY else ""
 
 
 def resident_bytes() -> int:
