@@ -14,12 +14,15 @@ from tests.support.cli import seqimg
 
 FILES = {
     "checkpoints",
+    "config.toml",
     "environment.json",
     "metrics.json",
     "metrics.jsonl",
     "model",
     "prediction.gif",
     "report.html",
+    "report.json",
+    "samples",
     "strip.png",
 }
 # What a browser would fetch: anything that is neither inside the page nor a place in it.
@@ -33,8 +36,12 @@ def _demo(folder: Path, *options: str) -> dict[str, object]:
     done = seqimg("demo", *options, cwd=folder)
     assert done.returncode == 0, done.stderr
     made = folder / "runs" / "demo"
-    assert {path.name for path in made.iterdir()} == FILES
-    assert {path.name for path in (made / "model").iterdir()} == {"config.json", "model.safetensors"}
+    assert {path.name for path in made.iterdir() if path.name[0] != "."} == FILES
+    assert {path.name for path in (made / "model").iterdir()} == {
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    }
 
     metrics: dict[str, object] = json.loads((made / "metrics.json").read_text())
     heldout = metrics["heldout"]

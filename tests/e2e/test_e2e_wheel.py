@@ -77,7 +77,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     needed = {
         "seqimg/py.typed",
         "seqimg/__main__.py",
+        "seqimg/training/templates/report.css",
         "seqimg/training/templates/report.html.j2",
+        "seqimg/training/templates/report.js",
         "seqimg_predict/__init__.py",
         "seqimg_predict/task.py",
     }
