@@ -135,6 +135,15 @@ def _train(spec: TaskSpec, config: type[TaskConfig]) -> Any:
             bool,
             typer.Option("--dry-run", help="Say what training would do and cost; train and write nothing."),
         ] = False,
+        resume: Annotated[
+            Path | None,
+            typer.Option(
+                "--resume",
+                metavar="RUN",
+                help="Go on with a run that was broken off, such as runs/latest, as if it never had been.",
+                show_default=False,
+            ),
+        ] = None,
         *,
         flags: dict[str, object],
     ) -> None:
@@ -144,6 +153,17 @@ def _train(spec: TaskSpec, config: type[TaskConfig]) -> Any:
         named = [*(data or []), *(paths or [])]
         if named:
             flags["data"] = tuple(named)
+        if resume is not None:
+            from seqimg.cli.train import resumable
+            from seqimg.errors import UsageError
+
+            if file or folder is not None:
+                raise UsageError(
+                    f"--resume does not go with {'--config' if file else '--output'}",
+                    why="a run goes on in its own folder, with its own configuration",
+                    hint=f"--resume {resume} alone",
+                )
+            file = [resumable(resume)]
         resolved = resolve_config(config, spec.name, file=file or (), flags=flags)
         if dry_run:
             from seqimg.cli.dry_run import dry_run as tell
@@ -152,7 +172,7 @@ def _train(spec: TaskSpec, config: type[TaskConfig]) -> Any:
         else:
             from seqimg.cli.train import train as work
 
-            work(spec, resolved, folder)
+            work(spec, resolved, folder, resume)
 
     return train
 

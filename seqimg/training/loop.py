@@ -1,7 +1,7 @@
 """The training loop: one readable file, the same for every task."""
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from math import isfinite
 from time import perf_counter
@@ -20,7 +20,7 @@ from seqimg.task import Losses, Task
 from seqimg.training import processes
 from seqimg.training.average import running_average
 from seqimg.training.evaluation import metric_names, validate
-from seqimg.training.order import Order, load_batches
+from seqimg.training.order import Order, load_batches, naming_dead_workers
 from seqimg.training.requirements import check_requirements, explained_compiling
 from seqimg.training.schedule import Plan, learning_rate_factor
 from seqimg.training.steps import StepReport, Trained
@@ -87,33 +87,33 @@ class Trainer:
         """
         result, seen, waited = self.result, 0.0, 0.0
         started, before = perf_counter(), result.seconds
-        batches = load_batches(
-            self.data.train, self._order(result.steps), self.config.workers, self.accelerator.device
-        )
-        while result.steps < self.plan.steps and not self.stopping:
-            rate, begun = self._set_learning_rate(), perf_counter()
-            done = self._step(batches)
-            computed = perf_counter() - begun - done.waited
-            result.steps += 1
-            self._agree(done, before + perf_counter() - started)
-            seen, waited, elapsed = seen + done.frames, waited + done.waited, perf_counter() - started
-            report = StepReport(
-                step=result.steps,
-                steps=self.plan.steps,
-                loss=done.values.pop("total"),
-                parts=done.values,
-                learning_rate=rate,
-                frames_per_second=seen / elapsed,
-                data_share=waited / elapsed,
-                validation=self._validate() if self.validates() else None,
-                data_seconds=done.waited,
-                compute_seconds=computed,
-                epoch=round(result.steps / self._epoch, 6),
-                gradient_norm=done.norm,
-            )
-            result.seconds = before + perf_counter() - started
-            result.history.append(report)
-            self.observe(report)
+        order, workers = self._order(result.steps), self.config.workers
+        clips = load_batches(self.data.train, order, workers, self.accelerator.device)
+        with naming_dead_workers(), closing(clips) as batches:
+            while result.steps < self.plan.steps and not self.stopping:
+                rate, begun = self._set_learning_rate(), perf_counter()
+                done = self._step(batches)
+                computed = perf_counter() - begun - done.waited
+                result.steps += 1
+                self._agree(done, before + perf_counter() - started)
+                seen, waited, elapsed = seen + done.frames, waited + done.waited, perf_counter() - started
+                report = StepReport(
+                    step=result.steps,
+                    steps=self.plan.steps,
+                    loss=done.values.pop("total"),
+                    parts=done.values,
+                    learning_rate=rate,
+                    frames_per_second=seen / elapsed,
+                    data_share=waited / elapsed,
+                    validation=self._validate() if self.validates() else None,
+                    data_seconds=done.waited,
+                    compute_seconds=computed,
+                    epoch=round(result.steps / self._epoch, 6),
+                    gradient_norm=done.norm,
+                )
+                result.seconds = before + perf_counter() - started
+                result.history.append(report)
+                self.observe(report)
         return result
 
     def validates(self) -> bool:

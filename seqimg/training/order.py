@@ -1,7 +1,8 @@
 """Which clips a step learns from, and which process works them through."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from types import FrameType
 from typing import Any, NamedTuple, cast
@@ -14,7 +15,7 @@ from seqimg.data import Batch, LengthBuckets, Shuffled, collate
 from seqimg.data.datasets import ClipDataset
 from seqimg.errors import SeqimgError
 
-__all__ = ["Order", "Share", "load_batches"]
+__all__ = ["Order", "Share", "load_batches", "naming_dead_workers"]
 
 _GRACE = 30  # seconds that a process preparing clips outlives being told to end
 
@@ -84,11 +85,11 @@ class Order(Sampler[list[int]]):
 
 def load_batches(
     data: ClipDataset, order: Order, workers: int, device: torch.device
-) -> Iterator[tuple[Batch, float]]:
-    """Yield the batches of an order on a device, each with its weight.
+) -> Generator[tuple[Batch, float], None, None]:
+    """Yield the batches of an order on a device, each with its weight; its processes end when it is closed.
 
     Raises:
-        SeqimgError: A clip cannot be read, or a process that prepares clips was ended.
+        SeqimgError: A clip cannot be read.
     """
     loader = DataLoader(
         cast("Dataset[Any]", _Whole(data)),
@@ -101,20 +102,35 @@ def load_batches(
         generator=torch.Generator(),
     )
     found = iter(loader)
-    for share in order.shares():
-        try:
+    try:
+        for share in order.shares():
             batch = next(found)
-        except RuntimeError as error:
-            if workers and "DataLoader worker" in str(error):
-                raise SeqimgError(
-                    "a process that prepares clips was ended",
-                    why=str(error).splitlines()[0],
-                    hint="fewer --workers, if memory ran out; --resume goes on from the last checkpoint",
-                ) from error
+            if isinstance(batch, SeqimgError):
+                raise batch
+            yield batch.to(device), share.weight
+    finally:
+        # At once: as long as an error's traceback holds the loader, torch raises at the end of any process.
+        getattr(found, "_shutdown_workers", lambda: None)()
+
+
+@contextmanager
+def naming_dead_workers() -> Iterator[None]:
+    """Say in plain words that a process which prepares clips is gone; torch says so at any point of the block.
+
+    Raises:
+        SeqimgError: One was ended.
+    """
+    try:
+        yield
+    except (RuntimeError, ConnectionError, EOFError) as error:
+        # Met where it was about to hand over a clip, or told by torch.
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
-        if isinstance(batch, SeqimgError):
-            raise batch
-        yield batch.to(device), share.weight
+        raise SeqimgError(
+            "a process that prepares clips was ended",
+            why=str(error).splitlines()[0],
+            hint="fewer --workers, if memory ran out; --resume goes on from the last checkpoint",
+        ) from error
 
 
 class _Whole(Dataset[Batch]):
