@@ -35,6 +35,7 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python tests/bench/startup.py
 	$(BIN)/python tests/bench/encoding.py
 	$(BIN)/python tests/bench/decoding.py
+	$(BIN)/python tests/bench/loop.py
 	$(BIN)/seqimg cells bench
 
 docs: $(VENV)/.installed-docs
