@@ -77,9 +77,14 @@ def _warnings(records: Mapping[str, Record], found: Mapping[str, Findings]) -> t
         warnings.append("the runs are of different tasks")
     if len({str(record.config.get("data")) for record in records.values()}) > 1:
         warnings.append("the runs learnt from different data: their figures may not be comparable")
-    if len({(item.clips, item.what, item.readings) for item in found.values()}) > 1:
+    # Baselines know nothing of a run: where they differ, so do the clips.
+    if len({(item.clips, item.what, repr(_without_model(item))) for item in found.values()}) > 1:
         warnings.append("the runs were measured on different clips: their figures may not be comparable")
     return tuple(warnings)
+
+
+def _without_model(findings: Findings) -> dict[str, Mapping[str, float]]:
+    return {name: figures for name, figures in findings.overall.items() if name != "model"}
 
 
 def _differences(one: Record, two: Record, names: list[str]) -> Panel:
