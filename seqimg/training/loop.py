@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -60,6 +61,7 @@ class Trainer:
         self.leading_metric = metric_names(task)[0]
         set_seed(config.seed)
         self.task, self.data, self.observe, self.stop, self.config = task, data, observe, stop, config
+        AcceleratorState._reset_state()  # an earlier training in this process may have had another number format
         self.accelerator = Accelerator(
             cpu=processes.on_cpu(config.device),
             mixed_precision={"fp32": "no"}.get(config.precision, config.precision),
