@@ -76,8 +76,8 @@ class LoadedModel:
         ('predict', (4,))
         >>> frames = torch.rand(5, 1, 16, 16)
         >>> options = loaded.task.RunOptions(horizon=2)
-        >>> [picture.shape for picture in loaded.task.pictures(loaded.stream(), frames, options)]
-        [torch.Size([1, 16, 16]), torch.Size([1, 16, 16])]
+        >>> [tuple(picture.shape) for picture in loaded.task.pictures(loaded.stream(), frames, options)]
+        [(1, 16, 16), (1, 16, 16)]
     """
 
     task: Task[Any, Any, Any]
