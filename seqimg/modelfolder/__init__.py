@@ -76,8 +76,9 @@ class LoadedModel:
         ('predict', (4,))
         >>> frames = torch.rand(5, 1, 16, 16)
         >>> options = loaded.task.RunOptions(horizon=2)
-        >>> [tuple(picture.shape) for picture in loaded.task.pictures(loaded.stream(), frames, options)]
-        [(1, 16, 16), (1, 16, 16)]
+        >>> pictures = list(loaded.task.pictures(loaded.stream(), frames, options))
+        >>> len(pictures), tuple(pictures[0].shape)
+        (2, (1, 16, 16))
     """
 
     task: Task[Any, Any, Any]
