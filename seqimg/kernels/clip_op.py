@@ -139,11 +139,13 @@ def _backward_op(name: str, kernel: str, walks: Walks) -> Any:
         op, (needs_x, needs_weights) = Operands(*call[2:11]), call[-2:]
 
         def like(tensor: Tensor | None, needed: bool) -> Tensor:
-            return op.h0.new_empty(0) if tensor is None or not needed else torch.empty_like(tensor)
+            # Contiguous, whatever the layout of the weights.
+            return op.h0.new_empty(tensor.shape if tensor is not None and needed else 0)
 
         d_x = _empty_like(op.x) if needs_x and op.weight_x is not None else op.h0.new_empty(0)
         weights = [like(w, needs_weights) for w in (op.weight_x, op.weight_h, op.bias_x, op.extra)]
-        return (d_x, _empty_like(op.h0), *weights, like(op.gate_bias, True))
+        d_bias = op.h0.new_empty(0) if op.gate_bias is None else torch.empty_like(op.gate_bias)
+        return (d_x, _empty_like(op.h0), *weights, d_bias)
 
     def refuse(ctx: Any, *_: Any) -> None:
         raise UnavailableError(
