@@ -10,6 +10,7 @@ exactly these three lines and exits with `exit_code`:
 | 3 | a plugin, kernel or optional package that was asked for is missing |
 | 4 | a check found a fault |
 | 130 | interrupted with Ctrl-C |
+| 143 | ended by SIGTERM |
 """
 
 from collections.abc import Iterable
