@@ -3,6 +3,7 @@
 Every function may be called where there is only one process, and then costs nothing.
 """
 
+import atexit
 import json
 import os
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ def join(device: str) -> None:
         from accelerate import PartialState
 
         PartialState(cpu=on_cpu(device))
+        # However the process ends: threads of gloo that are left abort it.
+        atexit.register(leave)
 
 
 def leave() -> None:
