@@ -56,7 +56,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Callable
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("save_every", [0, 1, 2])
+@pytest.mark.parametrize("save_every", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
 def test_broken_off_after_any_step(
     tmp_path: Path, source: Path, straight: Callable[..., Any], task: type[PredictTask], save_every: int
 ) -> None:
