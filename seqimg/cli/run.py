@@ -158,6 +158,7 @@ def _pipe(frames: Iterator[Pixels], info: SequenceInfo) -> SavedSequence:
     pipe = RawPipe(sys.stdout.buffer, replace(info, height=height, width=width, channels=channels))
     output().say(f"Writing raw pixels to standard output; to be read with {pipe.command}.")
     count = 0
-    for count, frame in enumerate(chain([first], frames), 1):  # noqa: B007 -- it is what was counted
+    for frame in chain([first], frames):
         pipe.write(frame)
+        count += 1
     return SavedSequence(_STDOUT, count, pipe.pixels, pipe.notes)

@@ -1,6 +1,6 @@
 """What is for training, validation and testing: whole sequences, or parts of each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -96,7 +96,8 @@ def overlapping(named: Iterable[str], known: Iterable[str]) -> list[str]:
     return found
 
 
-def _key(items: Sequence[Item]):  # type: ignore[no-untyped-def]
+def _key(items: Sequence[Item]) -> Callable[[str], tuple[bytes, str]]:
+    """Return by what paths are sorted: a hash of their names, so that it is the same wherever the data lie."""
     names = {item.path: item.name or item.path for item in items}
     return lambda path: (sha256(names[path].encode(errors="surrogateescape")).digest(), path)
 

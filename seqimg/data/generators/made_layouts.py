@@ -1,6 +1,7 @@
 """How generated data sets are laid out on disk."""
 
 import math
+from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Self
@@ -18,7 +19,7 @@ from seqimg.sequences.pictures.images import write_png
 __all__ = ["ClassFolders", "CocoVideos", "FlowFolders", "Layout", "MotFolders", "OneArray", "Plain"]
 
 
-class Layout:
+class Layout(ABC):
     """Writes the sequences of a data set into a folder, one after the other.
 
     Args:
@@ -40,9 +41,9 @@ class Layout:
         self.folder, self.format, self.fps = folder, form, fps
         self.shown = Path()
 
+    @abstractmethod
     def write(self, number: int, sample: Sample) -> None:
         """Write sequence `number`, counted from 1."""
-        raise NotImplementedError
 
     def known_bytes(self) -> int:
         """Return how many bytes the data set will have, as far as that is certain before anything is written."""
@@ -52,7 +53,8 @@ class Layout:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Finish what belongs to all sequences."""
+        """Finish what belongs to all sequences; most layouts have nothing of the kind."""
+        return
 
     def _save(self, sample: Sample, stem: Path) -> Path:
         """Write frames to `stem` with the ending of the format; return where, in the folder."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from PIL import Image
 
@@ -22,7 +22,7 @@ __all__ = ["ApngSequence", "png_chunk"]
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGBA = 0, 2, 3, 4, 6
 _CHANNELS = {_GREY: 1, _RGB: 3, _PALETTE: 3, _GREY_ALPHA: 2, _RGBA: 4}
-_AFTER = ("keep", "clear", "restore")
+_AFTER: tuple[Literal["keep", "clear", "restore"], ...] = ("keep", "clear", "restore")
 
 
 class ApngSequence(AnimatedSequence):
@@ -106,7 +106,7 @@ class ApngSequence(AnimatedSequence):
             Fraction(over, under or 100),
             over=blend == 1,
             # The first frame has nothing to restore.
-            after="clear" if after == 2 and chunk[8:12] == bytes(4) else _AFTER[min(after, 2)],  # type: ignore[arg-type]
+            after="clear" if after == 2 and chunk[8:12] == bytes(4) else _AFTER[min(after, 2)],
         )
 
     def _decode(self, file: BinaryIO, cel: Cel) -> Pixels:
