@@ -286,11 +286,11 @@ def test_a_lock_ends_with_its_owner_though_its_children_live_on(tmp_path: Path) 
 
     def owner() -> None:
         FolderLock(tmp_path)
-        child = os.fork()
-        if not child:
-            signal.pause()
-        os.write(told, f"{child}\n".encode())
-        os.kill(os.getpid(), signal.SIGKILL)
+        owner = os.getpid()
+        if not os.fork():
+            os.write(told, f"{os.getpid()}\n".encode())
+            os.kill(owner, signal.SIGKILL)  # not by the owner: a child that has not run yet holds the lock
+        signal.pause()
 
     assert in_child(owner) == -signal.SIGKILL
     orphan = int(os.read(ready, 100))
