@@ -206,7 +206,7 @@ def _plate(text: str, size: int, width: int, height: int) -> NDArray[np.float32]
     for number, line in enumerate(lines):
         # Words share a base line, whatever letters they have.
         pen.text((margin, margin + number * step + round(size * 0.95)), line, 255, font, anchor="ls")
-    return np.asarray(plate, np.float32) / 255
+    return np.asarray(plate, np.float32) / np.float32(255)
 
 
 def _cut(line: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> str:
