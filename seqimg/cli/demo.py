@@ -101,7 +101,7 @@ def _demo(task: "Task[Any, Any, Any]", folder: Path) -> "tuple[dict[str, object]
     with task.datasets() as data, Run(folder) as run:
         text = to_toml(task.name, Resolved(config, sources))
         (folder / "config.toml").write_text(text, encoding="utf-8")
-        task = task.with_config(channels=data.channels)
+        task = task.settled(data)
         with output().progress("Training", total=config.steps) as bar:
             fitted = fit(task, data, run, show_progress(bar), begin=partial(say_kernel, config))
         with output().progress("Evaluating", total=len(data.test)) as bar:

@@ -7,7 +7,6 @@ from typing import Any
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.output import on_one_line, output
 from seqimg.config import Resolved, TaskConfig
-from seqimg.errors import UsageError
 from seqimg.plugins import TaskSpec
 from seqimg.plugins.manager import plugin_host
 from seqimg.task import Task
@@ -34,13 +33,7 @@ def dry_run(spec: TaskSpec, resolved: Resolved[TaskConfig]) -> None:
     with data:
         for reading in data.readings:
             output().say(reading)
-        if config.channels not in (0, data.channels):
-            raise UsageError(
-                f"--channels {config.channels} does not fit the data",
-                why=f"they have {data.channels}",
-                hint="leave it out",
-            )
-        ready = task.with_config(channels=data.channels)
+        ready = task.settled(data)
         network = ready.build_model().to(device)
         about_data = summarise_data(config, data)
         about_model = summarise_model(ready, network, data, device)

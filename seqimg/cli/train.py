@@ -17,7 +17,7 @@ from seqimg.cli.tables import figures_table
 from seqimg.cli.watch import memory_beside, tell_result, watched
 from seqimg.config import Resolved, TaskConfig, to_toml
 from seqimg.data import Datasets
-from seqimg.errors import SeqimgError, UsageError
+from seqimg.errors import SeqimgError
 from seqimg.kernels.allocator import keep_freed_memory
 from seqimg.masking import masked
 from seqimg.plugins import TaskSpec
@@ -77,8 +77,7 @@ def train(
             for reading in data.readings:
                 say(reading)
             say(device_sentence(device, config.device))
-            _check_channels(config.channels, data.channels)
-            ready = task.with_config(channels=data.channels)
+            ready = task.settled(data)
             with watched(ready, run.folder, device, main=processes.is_main()) as watch:
                 _train(ready, data, run, watch)
     processes.leave()
@@ -176,13 +175,6 @@ def _evaluation(task: Task[Any, Any, Any], model: Path) -> str:
     return command(
         "seqimg", task.name, "eval", "--model", model, "--part", "test", *data, *reading_flags(task.config)
     )
-
-
-def _check_channels(wanted: int, found: int) -> None:
-    if wanted not in (0, found):
-        raise UsageError(
-            f"--channels {wanted} does not fit the data", why=f"they have {found}", hint="leave it out"
-        )
 
 
 def show_progress(bar: Bar, watch: Watch | None = None) -> Callable[[StepReport], None]:

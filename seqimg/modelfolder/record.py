@@ -57,7 +57,7 @@ def new_record(
         "labels": list(task.labels()),
         "metrics": {
             "leading": task.leading_metric,
-            "better": "lower",
+            "better": "higher" if task.metrics()[task.leading_metric].higher_is_better else "lower",
             "conventions": dict(task.conventions()),
             "validation": training.get("validation") or {},
         },

@@ -18,6 +18,7 @@ from seqimg.data.datasets import ClipDataset
 from seqimg.masking import masked_word
 from seqimg.panels import Panel
 from seqimg.task import Answers, Example, Task
+from seqimg.training.evaluation import comparable, higher_is_better
 from seqimg.training.findings import Case, Sheet
 from seqimg.training.pictures import colours, error_colours, error_scale, grey_or_rgb, spread
 
@@ -77,7 +78,8 @@ def look(task: AnyTask, model: nn.Module, data: ClipDataset, folder: Path, *, ba
         warnings.append(f"the panels of the task {task.name} are missing: {type(error).__name__}: {error}")
     for _ in answers:
         pass  # a task without panels asks for none
-    ranked = sorted(scores, key=lambda number: (-scores[number], number))
+    sign = 1 if task.leading_metric in higher_is_better(task) else -1
+    ranked = sorted(scores, key=lambda number: (sign * scores[number], number))
     cases = []
     for rank, number in _picked(ranked):
         batch = collate([data[number]]).to(_device(model))
@@ -116,7 +118,7 @@ def _answers(
 ) -> Iterator[tuple[list[int], Answers]]:
     """Yield the clips to look at, in batches of one sequence each, with the model's and baselines' answers."""
     numbers = [int(number) for number in spread(len(data), _LOOKED_AT)]
-    owners, baselines = data.owners, task.baselines()
+    owners, baselines = data.owners, task.baselines(model)
     for places in SequenceBatches([owners[number] for number in numbers], batch_size):
         chosen = [numbers[place] for place in places]
         batch = collate([data[number] for number in chosen]).to(_device(model))
@@ -144,14 +146,14 @@ def _scored(
         yield found
 
 
-def _score(metric: Any, output: Tensor, expected: Tensor, valid: Tensor | None) -> float | None:
+def _score(metric: Any, output: Tensor, expected: Any, valid: Tensor | None) -> float | None:
     if valid is not None:
         valid = valid.expand_as(expected)
         output, expected = output[valid], expected[valid]
         if not len(expected):
             return None
     metric.reset()
-    metric.update(output.float().contiguous(), expected.contiguous())
+    metric.update(*comparable(output, expected))
     score = float(metric.compute())
     return score if isfinite(score) else None
 

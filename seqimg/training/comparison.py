@@ -1,6 +1,6 @@
 """Two runs on one page: what differs in their configurations, their figures, their curves."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from seqimg.errors import SeqimgError
@@ -9,7 +9,7 @@ from seqimg.training.comparing import config_differences, names_of
 from seqimg.training.findings import Findings, read_findings
 from seqimg.training.records import Record
 from seqimg.training.report import Report
-from seqimg.training.sections import loss_curve, reproduce, share, shown, time_facts
+from seqimg.training.sections import column, loss_curve, reproduce, share, shown, time_facts
 
 __all__ = ["compare_runs"]
 
@@ -57,9 +57,10 @@ def _verdict(records: Mapping[str, Record], found: Mapping[str, Findings]) -> st
         }
     if len(figures) < 2 or len({metric for metric, _, _ in figures.values()}) > 1:
         return "The runs have no figure in common yet."
+    higher = {name for item in found.values() for name in item.higher}
     (one, (metric, own, what)), (two, (_, other, _)) = figures.items()
     sentence = (
-        f"{metric} of {two} is {share(other, own)} that of {one}"
+        f"{metric} of {two} is {share(other, own, higher=metric in higher)} that of {one}"
         if own != other
         else f"{metric} of both is the same"
     )
@@ -111,12 +112,14 @@ def _table(title: str, differences: Mapping[str, list[object]], names: list[str]
 
 def _figures(records: Mapping[str, Record], found: Mapping[str, Findings]) -> Panel:
     tables = []
+    higher = {name for item in found.values() for name in item.higher}
     measured = {(item.metric, item.what) for item in found.values()}
     if len(found) == len(records) and len(measured) == 1:
         rows = {name: item.overall["model"] for name, item in found.items()} | _baselines(found)
-        tables.append(_figure_table(next(iter(found.values())).what, rows))
+        tables.append(_figure_table(next(iter(found.values())).what, rows, higher))
     rows = {name: record.best for name, record in records.items()}
-    tables.append(_figure_table("Validation at the chosen step", rows))
+    if any(rows.values()):
+        tables.append(_figure_table("Validation at the chosen step", rows, higher))
     return Panel(title="Figures", tables=tuple(tables))
 
 
@@ -134,12 +137,12 @@ def _baselines(found: Mapping[str, Findings]) -> dict[str, Mapping[str, float]]:
     return rows
 
 
-def _figure_table(title: str, figures: Mapping[str, Mapping[str, float]]) -> Table:
+def _figure_table(title: str, figures: Mapping[str, Mapping[str, float]], higher: Collection[str]) -> Table:
     metrics = list(dict.fromkeys(metric for values in figures.values() for metric in values))
     rows: dict[str, tuple[Value, ...]] = {
         name: tuple(values.get(metric) for metric in metrics) for name, values in figures.items()
     }
-    return Table(title=title, columns=tuple(Column(name=m, better="lower") for m in metrics), rows=rows)
+    return Table(title=title, columns=tuple(column(m, higher) for m in metrics), rows=rows)
 
 
 def _curves(records: Mapping[str, Record]) -> Panel:

@@ -109,7 +109,7 @@ def summarise_model(
     Multiply-adds are counted in the cells' own equations; memory is that of the kernel that training takes.
 
     Args:
-        task: The task, with `channels` filled in.
+        task: The task, settled on its data.
         model: Its untrained model, on `device`.
         data: Its data sets.
         device: Where to compute.

@@ -17,7 +17,15 @@ from seqimg.errors import SeqimgError
 from seqimg.task import Example, Task
 from seqimg.training import processes
 
-__all__ = ["Evaluation", "evaluate", "examples", "metric_names", "validate"]
+__all__ = [
+    "Evaluation",
+    "comparable",
+    "evaluate",
+    "examples",
+    "higher_is_better",
+    "metric_names",
+    "validate",
+]
 
 _LISTED = 16  # sequences that get figures of their own
 
@@ -31,16 +39,18 @@ class Evaluation:
     """What an evaluation found.
 
     Attributes:
-        metric: Name of the metric that leads; lower is better.
+        metric: Name of the metric that leads.
         clips: Number of clips looked at.
         overall: Figures over all clips.
         sequences: Figures of each sequence, by path; none if there are many.
+        higher: Names of the metrics of which more is better; of the others less is.
     """
 
     metric: str
     clips: int
     overall: Figures
     sequences: Mapping[str, Figures]
+    higher: tuple[str, ...] = ()
 
 
 class _Tally:
@@ -50,7 +60,7 @@ class _Tally:
         self.order, self.seen = metric_names(task), False
         self.metrics = {name: cast(MetricCollection, task.metrics().to(device)) for name in names}
 
-    def update(self, outputs: Mapping[str, Tensor], expected: Tensor, valid: Tensor | None) -> None:
+    def update(self, outputs: Mapping[str, Tensor], expected: Any, valid: Tensor | None) -> None:
         if valid is not None:
             valid = valid.expand_as(expected)
             expected = expected[valid]
@@ -59,7 +69,7 @@ class _Tally:
                 return
         self.seen = True
         for name, output in outputs.items():
-            self.metrics[name].update(output.float().contiguous(), expected.contiguous())
+            self.metrics[name].update(*comparable(output, expected))
 
     def figures(self) -> Figures:
         if not any(processes.gather(self.seen)):
@@ -102,6 +112,16 @@ def metric_names(task: AnyTask) -> list[str]:
     return sorted(names, key=lambda name: name != task.leading_metric)
 
 
+def higher_is_better(task: AnyTask) -> tuple[str, ...]:
+    """Return the names of the task's metrics of which more is better."""
+    return tuple(name for name, metric in task.metrics().items() if metric.higher_is_better)
+
+
+def comparable(output: Tensor, expected: Any) -> tuple[Tensor, Any]:
+    """Return outputs and what they should have been as metrics take them."""
+    return output.float().contiguous(), expected.contiguous() if isinstance(expected, Tensor) else expected
+
+
 @torch.inference_mode()
 def evaluate(
     task: AnyTask,
@@ -123,7 +143,7 @@ def evaluate(
     model.eval()
     device = next(model.parameters()).device
     answers: dict[str, Callable[[Batch], Tensor]] = {"model": lambda batch: task.forward(model, batch)}
-    answers |= task.baselines()
+    answers |= task.baselines(model)
     overall, clips = _Tally(task, list(answers), device), 0
     sequences: dict[str, _Tally] = {}
     one_by_one = len(set(data.owners)) <= _LISTED
@@ -144,7 +164,7 @@ def evaluate(
     by_path = {}
     for path in dict.fromkeys(path for found in everybodys for path in found):
         by_path[path] = (sequences.get(path) or _Tally(task, list(answers), device)).figures()
-    return Evaluation(task.leading_metric, clips, overall.figures(), by_path)
+    return Evaluation(task.leading_metric, clips, overall.figures(), by_path, higher_is_better(task))
 
 
 @torch.inference_mode()

@@ -101,7 +101,8 @@ class Findings:
         task: The task's name.
         what: What was measured on, such as `validation clips`.
         chosen_on_these: Whether the model was chosen by the same clips.
-        metric: The leading metric; lower is better.
+        metric: The leading metric.
+        higher: The metrics of which more is better.
         clips: Clips measured.
         overall: For the model and each baseline, its metrics.
         sequences: The same for each sequence, if there are few.
@@ -130,6 +131,7 @@ class Findings:
     clips: int
     overall: Mapping[str, Mapping[str, float]]
     sequences: Mapping[str, Mapping[str, Mapping[str, float]]]
+    higher: tuple[str, ...] = ()
     metrics_note: str = ""
     steps: int
     best_step: int

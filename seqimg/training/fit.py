@@ -70,7 +70,7 @@ def fit(
     nothing had happened.
 
     Args:
-        task: The task, with `channels` filled in.
+        task: The task, settled on its data.
         data: Its data sets.
         run: Where everything goes; of several processes only the main one writes.
         watch: Called after every step.

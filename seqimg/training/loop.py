@@ -20,7 +20,7 @@ from seqimg.errors import SeqimgError
 from seqimg.task import Losses, Task
 from seqimg.training import processes
 from seqimg.training.average import running_average
-from seqimg.training.evaluation import metric_names, validate
+from seqimg.training.evaluation import higher_is_better, metric_names, validate
 from seqimg.training.order import Order, load_batches, naming_dead_workers
 from seqimg.training.requirements import check_requirements, explained_compiling
 from seqimg.training.schedule import Plan, learning_rate_factor
@@ -33,7 +33,7 @@ class Trainer:
     """Trains a task's model.
 
     Args:
-        task: The task, with `channels` filled in.
+        task: The task, settled on its data.
         data: Its data sets; the test set is not touched.
         observe: Called after every step.
         stop: Asked once a step whether to stop after it; of several processes, one that says so is enough.
@@ -59,6 +59,7 @@ class Trainer:
         config: TaskConfig = task.config
         check_requirements(config, data)
         self.leading_metric = metric_names(task)[0]
+        self._sign = -1 if self.leading_metric in higher_is_better(task) else 1
         set_seed(config.seed)
         self.task, self.data, self.observe, self.stop, self.config = task, data, observe, stop, config
         AcceleratorState._reset_state()  # an earlier training in this process may have had another number format
@@ -112,6 +113,7 @@ class Trainer:
                     compute_seconds=computed,
                     epoch=round(result.steps / self._epoch, 6),
                     gradient_norm=done.norm,
+                    best_step=result.best_step,
                 )
                 result.seconds = before + perf_counter() - started
                 result.history.append(report)
@@ -213,7 +215,8 @@ class Trainer:
         )
         before = result.best_metrics
         result.not_better += 1
-        if not before or metrics[self.leading_metric] < before[self.leading_metric]:
+        leading = self.leading_metric
+        if not before or self._sign * metrics[leading] < self._sign * before[leading]:
             result.best, result.best_step, result.best_metrics = self.weights(), step, metrics
             result.not_better = 0
         if self.config.patience and result.not_better >= self.config.patience:

@@ -29,7 +29,7 @@ class Measured(Protocol):
 
     @property
     def metric(self) -> str:
-        """The leading metric; lower is better."""
+        """The leading metric."""
 
     @property
     def clips(self) -> int:
@@ -38,6 +38,10 @@ class Measured(Protocol):
     @property
     def overall(self) -> Mapping[str, Mapping[str, float]]:
         """For the model and each baseline, its metrics."""
+
+    @property
+    def higher(self) -> tuple[str, ...]:
+        """The metrics of which more is better."""
 
 
 def verdict(measured: Measured, what: str) -> str:
@@ -52,7 +56,7 @@ def verdict(measured: Measured, what: str) -> str:
     metric = measured.metric
     own = measured.overall["model"][metric]
     beside = [
-        f"{share(own, figures[metric])} {name} ({figures[metric]:.4g})"
+        f"{share(own, figures[metric], higher=metric in measured.higher)} {name} ({figures[metric]:.4g})"
         for name, figures in measured.overall.items()
         if name != "model"
     ]
@@ -131,10 +135,9 @@ def _warnings(record: Record, findings: Findings | None) -> tuple[str, ...]:
         found += findings.warnings
         own = findings.overall["model"][findings.metric]
         for name, figures in findings.overall.items():
-            if figures[findings.metric] < own:
-                found.append(
-                    f"{name} is better than the model: {findings.metric} {figures[findings.metric]:.4g}"
-                )
+            other = figures[findings.metric]
+            if (other > own) if findings.metric in findings.higher else (other < own):
+                found.append(f"{name} is better than the model: {findings.metric} {other:.4g}")
         if isinstance(wanted, int) and findings.steps < wanted:
             found.append(f"training ended after {findings.steps:,} of the {wanted:,} steps asked for")
     series = record.validation.get(record.leading)

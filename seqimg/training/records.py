@@ -199,10 +199,8 @@ def _add(record: Record, line: Mapping[str, Any]) -> None:
     metrics = {str(name): _number(value) for name, value in (line.get("validation") or {}).items()}
     for name, value in metrics.items():
         record.validation.setdefault(name, Series()).add(step, value)
-    if metrics:
-        leading = record.leading or next(iter(metrics))
-        if not record.best or metrics.get(leading, float("inf")) < record.best[leading]:
-            record.best_step, record.best = step, metrics
+    if metrics and int(line.get("best_step", 0)) == step:
+        record.best_step, record.best = step, metrics
 
 
 def _number(value: object) -> float:

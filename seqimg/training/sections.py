@@ -2,7 +2,8 @@
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -12,6 +13,7 @@ from seqimg.training.findings import Findings
 from seqimg.training.records import Record, Series
 
 __all__ = [
+    "column",
     "counted",
     "curves_panel",
     "data_panel",
@@ -34,7 +36,7 @@ def figures_panel(findings: Findings) -> Panel:
     tables = [
         Table(
             title=counted(findings.clips, findings.what),
-            columns=tuple(Column(name=metric, better="lower") for metric in metrics),
+            columns=tuple(column(metric, findings.higher) for metric in metrics),
             rows={who: tuple(values[m] for m in metrics) for who, values in findings.overall.items()},
             note=findings.metrics_note,
         )
@@ -44,7 +46,9 @@ def figures_panel(findings: Findings) -> Panel:
         tables.append(
             Table(
                 title=f"{findings.metric} of each sequence",
-                columns=tuple(Column(name=name, better="lower") for name in answers),
+                columns=tuple(
+                    replace(column(findings.metric, findings.higher), name=name) for name in answers
+                ),
                 rows={
                     path: tuple(figures[name][findings.metric] for name in answers)
                     for path, figures in findings.sequences.items()
@@ -53,6 +57,11 @@ def figures_panel(findings: Findings) -> Panel:
             )
         )
     return Panel(title="Figures", tables=tuple(tables))
+
+
+def column(metric: str, higher: Collection[str]) -> Column:
+    """Return the column of a metric, knowing the metrics of which more is better."""
+    return Column(name=metric, better="higher" if metric in higher else "lower")
 
 
 def loss_curve(series: Mapping[str, Series]) -> Curve:
@@ -171,15 +180,19 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what.removesuffix('s') if count == 1 else what}"
 
 
-def share(own: float, other: float) -> str:
-    """Say how much lower or higher a figure is than another.
+def share(own: float, other: float, *, higher: bool = False) -> str:
+    """Say how much lower or higher a figure is than another, loudly if that is not how it should be.
 
     Example:
         >>> share(3.0, 4.0), share(5.0, 4.0), share(4.0, 4.0)
         ('25 % below', '25 % ABOVE', 'as good as')
+        >>> share(0.9, 0.25, higher=True), share(0.2, 0.25, higher=True)
+        ('0.65 above', '0.05 BELOW')
     """
     if own == other:
         return "as good as"
+    if higher:  # of figures that end at 1 a share would say little
+        return f"{abs(own - other):.2g} {'above' if own > other else 'BELOW'}"
     size = f"{abs(1 - own / other):.0%}".replace("%", " %") if other else "far"
     return f"{size} {'below' if own < other else 'ABOVE'}"
 

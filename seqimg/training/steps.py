@@ -25,6 +25,7 @@ class StepReport:
         epoch: How many times the clips were seen, a fraction.
         gradient_norm: Norm of the gradient before it was scaled down; None where fp16 overflowed and the step
             changed nothing.
+        best_step: Step whose weights are the best so far; 0 before the first validation.
     """
 
     step: int
@@ -39,6 +40,7 @@ class StepReport:
     compute_seconds: float = 0.0
     epoch: float = 0.0
     gradient_norm: float | None = None
+    best_step: int = 0
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Trained:
         seconds: Time taken, validations included.
         best_step: Step whose weights are `best`.
         best_metrics: Their validation metrics; empty without validation data.
-        best: The weights with the lowest leading metric in validation, or the last without validation data.
+        best: The weights with the best leading metric in validation, or the last without validation data.
         history: All reports.
         not_better: Validations since the best one.
     """

@@ -64,6 +64,7 @@ def save_findings(
         what=what,
         chosen_on_these=measured is data.val,
         metric=evaluation.metric,
+        higher=evaluation.higher,
         clips=evaluation.clips,
         overall=evaluation.overall,
         sequences={masked(path): figures for path, figures in evaluation.sequences.items()},

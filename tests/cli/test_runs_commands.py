@@ -34,6 +34,7 @@ def _run(name: str, *, steps: int = 40, seed: int = 0, finished: bool = True, ta
             "frames_per_second": 100.0,
             "data_share": 0.25,
             "validation": {"mse": abs(step - 20) / 100 + 0.01, "mae": 0.5} if step % 10 == 0 else None,
+            "best_step": min(step // 10, 2) * 10,
         }
         for step in range(1, steps + 1)
     ]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import mean_squared_error
+from torch import nn
 
 from seqimg.data import Batch, ClipSource
 from seqimg.errors import SeqimgError, UsageError
@@ -41,7 +42,7 @@ def test_the_relative_loss_is_one_for_copying_whatever_the_clip() -> None:
     task = _task(context=2, horizon=3)
     lively = torch.rand(1, 5, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     batch = _batch(torch.cat([lively, 0.5 + 0.05 * lively]))
-    copied = task.baselines()["copy_last"](batch)
+    copied = task.baselines(nn.Identity())["copy_last"](batch)
     assert float(task.loss(copied, batch).total) == pytest.approx(1, abs=0.1)
     assert float(task.loss(task.expected(batch), batch).total) == 0
 

@@ -20,7 +20,8 @@ def write_log(folder: Path, steps: int, *, every: int = 4, best: int = 8) -> Non
     with (folder / "metrics.jsonl").open("w") as log:
         for step in range(1, steps + 1):
             figures = {"mse": 0.01 + 0.001 * abs(step - best), "mae": 0.1} if step % every == 0 else None
-            report = StepReport(step, steps, 1 / step, {}, 1e-3, 250.0, 0.02, figures)
+            so_far = min(step // every * every, best)
+            report = StepReport(step, steps, 1 / step, {}, 1e-3, 250.0, 0.02, figures, best_step=so_far)
             log.write(json.dumps(asdict(report)) + "\n")
 
 
@@ -61,7 +62,7 @@ def make_run(folder: Path, *, name: str = "clip.npy", seed: int = 0, finished: b
     if finished:
         task = PredictTask(config)
         with task.datasets() as data:
-            task = task.with_config(channels=data.channels)
+            task = task.settled(data)
             model = task.build_model()
             save_findings(
                 run,

@@ -44,7 +44,7 @@ class Training:
             shutil.rmtree(self.folder, ignore_errors=True)
         task = self.task(self.config)
         with task.datasets() as data, Run.resume(self.folder) if resumed else Run(self.folder) as run:
-            task = task.with_config(channels=data.channels)
+            task = task.settled(data)
             return fit(task, data, run, watch, warn=self.warnings.append)
 
 

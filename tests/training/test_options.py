@@ -24,7 +24,7 @@ def _reports(source: Path, **changes: object) -> list[StepReport]:
 def _trainer(source: Path, **changes: object) -> Trainer:
     task = PredictTask(PredictConfig(**{**TINY, "data": (str(source),), **changes}))  # type: ignore[arg-type]
     data: Datasets = task.datasets()
-    return Trainer(task.with_config(channels=data.channels), data, lambda report: None)
+    return Trainer(task.settled(data), data, lambda report: None)
 
 
 def test_parts_of_a_batch_make_the_same_step(source: Path) -> None:

@@ -43,7 +43,7 @@ class _Together(Training):
         resumed = os.environ.get("RESUMED") == "1"
         with task.datasets() as data:
             follow = Run.follow(self.folder, resumed=resumed)
-            return fit(task.with_config(channels=data.channels), data, follow, watch)
+            return fit(task.settled(data), data, follow, watch)
 
 
 @pytest.mark.parametrize(

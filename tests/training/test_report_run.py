@@ -90,7 +90,7 @@ def test_a_score_is_the_metric_of_its_clip_alone() -> None:
     task = PredictTask(config)
     Path("samples").mkdir()
     with task.datasets("all") as data:
-        task = task.with_config(channels=data.channels)
+        task = task.settled(data)
         looked = look(task, task.build_model(), data.test, Path("samples"))
         (case,) = looked.cases
         assert case.rank == "the only one"
@@ -230,7 +230,7 @@ class Broken(PredictTask):
 def test_a_panel_that_fails_costs_nothing_but_itself(tmp_path: Path) -> None:
     task = Broken(PredictConfig(data=("demo:moving-digits",), crop=16, widths=(4,), context=2, horizon=2))
     with task.datasets() as data:
-        task = task.with_config(channels=data.channels)
+        task = task.settled(data)
         looked = look(task, task.build_model(), data.val, tmp_path)
     assert looked.panels == ()
     assert looked.warnings == ("the panels of the task predict are missing: RuntimeError: no such class",)

@@ -38,7 +38,7 @@ TINY = {
 def _task(**changes: object) -> tuple[PredictTask, Datasets]:
     task = PredictTask(PredictConfig(**{**TINY, **changes}))  # type: ignore[arg-type]
     data = task.datasets()
-    return task.with_config(channels=data.channels), data
+    return task.settled(data), data
 
 
 def test_a_seed_repeats_a_run_exactly_and_another_does_not() -> None:
