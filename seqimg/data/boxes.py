@@ -20,6 +20,8 @@ class Boxes:
         frames: `[N]` int64, the frame of each, counted from 0.
         ids: `[N]` int64, the track of each: the same thing in two frames has one number; -1 for unknown.
         labels: `[N]` int64, the class of each, counted from 0.
+        visible: `[N]` float32, which share of the thing can be seen, 0 to 1; NaN where nobody knows.
+        noisy: `[N]` bool, whether its frame is known to show nothing but noise.
 
     Example:
         >>> boxes = Boxes.of([[0, 0, 2, 2], [1, 0, 3, 2]], frames=[0, 4], ids=[7, 7])
@@ -31,6 +33,8 @@ class Boxes:
     frames: Tensor
     ids: Tensor
     labels: Tensor
+    visible: Tensor
+    noisy: Tensor
 
     @classmethod
     def of(
@@ -39,30 +43,41 @@ class Boxes:
         frames: object,
         ids: object = None,
         labels: object = None,
+        visible: object = None,
+        noisy: object = None,
     ) -> "Boxes":
-        """Make them of anything NumPy can read; tracks are -1 and classes 0 unless they are given."""
+        """Make them of anything NumPy can read.
+
+        Tracks are -1, classes 0, shares to be seen unknown and frames no noise unless they are given.
+
+        Raises:
+            ValueError: There are more of one than of another.
+        """
         four = torch.from_numpy(np.array(corners, np.float32).reshape(-1, 4))
         where = torch.from_numpy(np.array(frames, np.int64).reshape(-1))
         count = len(where)
-        tracks = np.full(count, -1) if ids is None else np.array(ids, np.int64).reshape(-1)
-        kinds = np.zeros(count) if labels is None else np.array(labels, np.int64).reshape(-1)
-        if not len(four) == len(tracks) == len(kinds) == count:
-            raise ValueError(
-                f"{len(four)} boxes, {count} frames, {len(tracks)} tracks and {len(kinds)} classes"
+        rest = (
+            np.full(count, without, kind) if given is None else np.array(given, kind).reshape(-1)
+            for given, without, kind in (
+                (ids, -1, np.int64),
+                (labels, 0, np.int64),
+                (visible, np.nan, np.float32),
+                (noisy, False, np.bool_),
             )
-        return cls(
-            four,
-            where,
-            torch.from_numpy(tracks.astype(np.int64)),
-            torch.from_numpy(kinds.astype(np.int64)),
         )
+        parts = [four, where, *(torch.from_numpy(part) for part in rest)]
+        if len({len(part) for part in parts}) > 1:
+            names = ("boxes", "frames", "tracks", "classes", "shares to be seen", "marks of noise")
+            numbers = (f"{len(part)} {name}" for name, part in zip(names, parts, strict=True))
+            raise ValueError(", ".join(numbers))
+        return cls(*parts)
 
     def __len__(self) -> int:
         return len(self.corners)
 
     def keep(self, which: Tensor) -> "Boxes":
         """Return those that a bool or index tensor `[N]` names."""
-        return Boxes(self.corners[which], self.frames[which], self.ids[which], self.labels[which])
+        return Boxes(*(part[which] for part in self._parts()))
 
     def in_frame(self, frame: int) -> "Boxes":
         """Return those of one frame."""
@@ -91,4 +106,7 @@ class Boxes:
 
     def to(self, device: torch.device) -> "Boxes":
         """Return them on `device`."""
-        return Boxes(*(part.to(device) for part in (self.corners, self.frames, self.ids, self.labels)))
+        return Boxes(*(part.to(device) for part in self._parts()))
+
+    def _parts(self) -> tuple[Tensor, ...]:
+        return self.corners, self.frames, self.ids, self.labels, self.visible, self.noisy

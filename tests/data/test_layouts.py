@@ -253,6 +253,34 @@ def test_coco_vid(tmp_path: Path) -> None:
         assert data.test[1].boxes.frames.tolist() == [0, 1]
 
 
+def test_coco_vid_tells_what_can_be_seen_and_what_is_noise(tmp_path: Path) -> None:
+    box = {"image_id": 1, "bbox": [1, 2, 4, 5], "category_id": 2}
+    marks = [{}, {"occluded": True}, {"occluded": False}, {"occluded": True, "visibility": 0.25}]
+    path = _coco(tmp_path, annotations=[{**box, "id": n, **mark} for n, mark in enumerate(marks)])
+    tables = json.loads(path.read_text())
+    tables["images"][-1]["noise"] = True
+    path.write_text(json.dumps(tables))
+    (item,) = read(str(path)).items
+    np.testing.assert_array_equal(item.boxes.visible.numpy(), [np.nan, 0, 1, 0.25])
+    assert item.boxes.noisy.tolist() == [True] * 4
+    path.write_text(json.dumps({**tables, "annotations": [{**box, "visibility": 7}]}))
+    with pytest.raises(SeqimgError, match="damaged"):
+        read(str(path))
+
+
+def test_boxes_over_the_edge_are_cut_and_told(tmp_path: Path) -> None:
+    box = {"image_id": 1, "category_id": 2}
+    over = [{**box, "bbox": [-3, 2, 6, 5]}, {**box, "bbox": [16, 2, 6, 5]}, {**box, "bbox": [0, 0, 16, 12]}]
+    index = read(str(_coco(tmp_path / "over", annotations=over)))
+    assert index.items[0].boxes.corners.tolist() == [[0, 2, 3, 7], [0, 0, 16, 12]]
+    assert "cut off there (1)" in index.sentence
+    assert "outside their frame are left out (1)" in index.sentence
+    empty = read(str(_coco(tmp_path / "empty", annotations=[])))
+    assert len(empty.items[0].boxes) == 0
+    with pytest.raises(SeqimgError, match=r"category 5 is none of 2, 9"):
+        read(str(_coco(tmp_path / "odd", annotations=[{**box, "bbox": [0, 0, 1, 1], "category_id": 5}])))
+
+
 def test_coco_vid_of_another_size_or_leading_elsewhere_is_refused(tmp_path: Path) -> None:
     wrong = [
         {
@@ -303,6 +331,17 @@ def test_mot(tmp_path: Path) -> None:
     assert (index.layout, item.name) == ("mot", "MOT17-02")
     assert item.boxes.corners.tolist() == [[1, 2, 5, 7], [2, 2, 6, 7]]
     assert item.boxes.frames.tolist() == [0, 2]
+    np.testing.assert_array_equal(item.boxes.visible.numpy(), np.float32([0.8, 1]))
+    assert item.boxes.noisy.tolist() == [False, False]
+    (tmp_path / "MOT17-02" / "seqinfo.ini").write_text(
+        "[Sequence]\nimWidth=16\nimHeight=12\nnoiseFrames=2 3\n"
+    )
+    assert read(str(tmp_path)).items[0].boxes.noisy.tolist() == [False, True]
+    truth.write_text("1,5,-9,3,14,5,1,1,1\n1,6,40,3,4,5,1,1,1\n1,7,2,3,4,5,1,-1,-1,-1\n")
+    index = read(str(tmp_path / "MOT17-02"))
+    assert index.items[0].boxes.corners.tolist() == [[0, 2, 4, 7], [1, 2, 5, 7]]
+    assert index.items[0].boxes.visible.isnan().tolist() == [False, True]
+    assert "cut off there (1)" in index.sentence
     assert read(str(tmp_path / "MOT17-02")).layout == "mot"
     for bad in ("4,5,2,3,4,5,1,1,1\n", "1,5,2,3\n", "1,5,2,3,nan,5,1,1,1\n", "x\n"):
         truth.write_text(bad)

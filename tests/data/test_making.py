@@ -282,4 +282,6 @@ def test_what_was_made_is_read_as_a_data_set(
             np.testing.assert_array_equal(item.boxes.corners.numpy(), sample.tracks.box)
             np.testing.assert_array_equal(item.boxes.frames.numpy(), sample.tracks.frame)
             np.testing.assert_array_equal(item.boxes.labels.numpy(), sample.tracks.category)
+            np.testing.assert_allclose(item.boxes.visible.numpy(), sample.tracks.visibility, atol=1e-4)
+            np.testing.assert_array_equal(item.boxes.noisy.numpy(), sample.tracks.noise[sample.tracks.frame])
             assert (item.size or (40, 48)) == (40, 48)

@@ -50,6 +50,8 @@ class CocoFile:
         for frame in range(length):
             file = {"file_name": (frames[frame] if frames else place).as_posix()}
             image = {"id": first_image + frame, "video_id": number, "frame_id": frame, **file, **size}
+            if sample.tracks is not None and sample.tracks.noise[frame]:
+                image["noise"] = True
             self._add("images", image)
         tracks = sample.tracks
         if tracks is None:

@@ -55,9 +55,13 @@ class GeneratedDataset:
         frames = _tensor(sample).expand(-1, self.channels, -1, -1)  # grey beside colour becomes grey colour
         tracks, boxes = sample.tracks, None
         if tracks is not None:
-            seen = tracks.visible
             boxes = Boxes.of(
-                *(part[seen] for part in (tracks.box, tracks.frame, tracks.track, tracks.category))
+                tracks.box,
+                tracks.frame,
+                tracks.track,
+                tracks.category,
+                tracks.visibility,
+                tracks.noise[tracks.frame],
             )
         label = None if sample.label is None else sample.classes.index(sample.label)
         source = ClipSource(GENERATED + self.names[self._owner(index)], index)
@@ -65,8 +69,11 @@ class GeneratedDataset:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, if all clips come from one generator and have them."""
-        return self._sample(0).classes if len(self.names) == 1 else ()
+        """Names of the classes of clips, or else of boxes, if all come from one generator and have them."""
+        if len(self.names) > 1:
+            return ()
+        sample = self._sample(0)
+        return sample.classes or (sample.tracks.categories if sample.tracks is not None else ())
 
     def _owner(self, index: int) -> int:
         return index % len(self) * len(self.generators) // len(self)

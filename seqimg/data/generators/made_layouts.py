@@ -151,15 +151,18 @@ class MotFolders(Layout):
         _numbered_pngs(self.folder, place / "img1", sample)
         self._show(place / "img1")
         length, height, width, _ = sample.frames.shape
+        noise = ""
         truth = self.folder / place / "gt"
         truth.mkdir()
         tracks = sample.tracks
         if tracks is not None:
             (truth / "gt.txt").write_text(_mot_lines(tracks))
             (truth / "labels.txt").write_text("".join(f"{name}\n" for name in tracks.categories))
+            if tracks.noise.any():
+                noise = f"noiseFrames={' '.join(str(frame + 1) for frame in np.flatnonzero(tracks.noise))}\n"
         (self.folder / place / "seqinfo.ini").write_text(
             f"[Sequence]\nname={place}\nimDir=img1\nframeRate={self.fps:g}\nseqLength={length}\n"
-            f"imWidth={width}\nimHeight={height}\nimExt=.png\n"
+            f"imWidth={width}\nimHeight={height}\nimExt=.png\n{noise}"
         )
 
 

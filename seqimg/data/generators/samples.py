@@ -26,6 +26,7 @@ class Tracks:
             is beyond the border, behind something, or lost in noise.
         categories: Names of the kinds of objects.
         seen: `[T, H, W]` uint8, which track each pixel shows, 0 for none.
+        noise: `[T]` bool, which frames are nothing but noise.
     """
 
     frame: NDArray[np.int64]
@@ -35,6 +36,7 @@ class Tracks:
     visibility: NDArray[np.float32]
     categories: tuple[str, ...]
     seen: NDArray[np.uint8]
+    noise: NDArray[np.bool_]
 
     @property
     def visible(self) -> NDArray[np.bool_]:

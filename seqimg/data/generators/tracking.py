@@ -90,7 +90,7 @@ def tracks(
         frames[part], seen[part], found = _frames(scene, time)
         _blur(frames[part], seen[part], lost[part], rng)
         rows += found
-    return Sample(frames, tracks=_tracks(rows, scene.objects, seen))
+    return Sample(frames, tracks=_tracks(rows, scene.objects, seen, lost))
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,9 @@ def _blur(
     seen[lost] = 0
 
 
-def _tracks(rows: list[NDArray[np.float64]], objects: list[Thing], seen: NDArray[np.uint8]) -> Tracks:
+def _tracks(
+    rows: list[NDArray[np.float64]], objects: list[Thing], seen: NDArray[np.uint8], lost: NDArray[np.bool_]
+) -> Tracks:
     table = np.concatenate([np.zeros((0, 7)), *rows])
     table = table[np.lexsort((table[:, 1], table[:, 0]))]
     frame, track = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
@@ -193,4 +195,5 @@ def _tracks(rows: list[NDArray[np.float64]], objects: list[Thing], seen: NDArray
         visibility=(shown[frame, track] / table[:, 6]).astype(np.float32),
         categories=SHAPES,
         seen=seen,
+        noise=lost,
     )

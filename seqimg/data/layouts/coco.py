@@ -9,11 +9,15 @@ root/
 The JSON has `videos`, `images` (`video_id`, `frame_id`, `file_name`, `width`, `height`), `annotations` (`image_id`,
 `bbox`, `category_id`, `instance_id`) and `categories`. All images of a video may also name one video file, whose
 frames they are by `frame_id`.
+
+An annotation's `visibility` (0 to 1), or else its `occluded` (true counts as 0, false as 1), becomes the share of the
+thing that can be seen; an image with a true `noise` shows nothing but noise.
 """
 
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,7 @@ import numpy as np
 from seqimg.data.boxes import Boxes
 from seqimg.data.items import Item
 from seqimg.data.layouts.base import Found, Layout, part_of, picture_places, within
+from seqimg.data.layouts.framing import Edges
 from seqimg.data.layouts.lists import find_base
 from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
 from seqimg.sequences.pictures.numbering import natural_key
@@ -71,13 +76,16 @@ def _coco_items(path: Path, tables: dict[str, list[dict[str, Any]]], found: Foun
     for row in tables["annotations"]:
         boxes[row["image_id"]].append(row)
     names = (str(row["file_name"]) for row in tables["images"])
-    base = _coco_base(path, names)
+    base, edges = _coco_base(path, names), Edges()
     for video in sorted(tables["videos"], key=lambda row: natural_key(str(row["name"]))):
         frames = sorted(images[video["id"]], key=lambda row: int(row.get("frame_id", 0)))
         try:
-            found.items.append(_coco_item(path, base, video, frames, boxes, numbers))
+            item = _coco_item(path, base, video, frames, boxes, numbers)
         except SequenceError as error:
             found.refuse(error)
+        else:
+            found.items.append(replace(item, boxes=edges.cut(item.boxes or Boxes.of([], []), item.size)))
+    edges.tell(found)
 
 
 def _coco_base(path: Path, names: Iterator[str]) -> Path:
@@ -106,12 +114,20 @@ def _coco_item(
             f"the video {name} in {path} is no sequence", why="its images differ in folder or size"
         )
     source, where = _coco_source(path, files, frames)
-    rows = [(place, box) for place, row in zip(where, frames, strict=True) for box in boxes[row["id"]]]
+    rows = [(place, row, box) for place, row in zip(where, frames, strict=True) for box in boxes[row["id"]]]
+    unknown = next((box for *_, box in rows if box["category_id"] not in numbers), None)
+    if unknown is not None:
+        raise SequenceError(
+            f"the boxes of {name} in {path} do not fit",
+            why=f"category {unknown['category_id']} is none of {', '.join(map(str, list(numbers)[:8])) or 'none'}",
+        )
     found = Boxes.of(
-        [_corners(box["bbox"]) for _, box in rows],
-        [place for place, _ in rows],
-        [int(box.get("instance_id", box.get("track_id", -1))) for _, box in rows],
-        [numbers[box["category_id"]] for _, box in rows],
+        [_corners(box["bbox"]) for *_, box in rows],
+        [place for place, *_ in rows],
+        [int(box.get("instance_id", box.get("track_id", -1))) for *_, box in rows],
+        [numbers[box["category_id"]] for *_, box in rows],
+        [_visible(box) for *_, box in rows],
+        [bool(image.get("noise", False)) for _, image, _ in rows],
     )
     return Item(
         str(source),
@@ -143,6 +159,16 @@ def _corners(box: list[float]) -> tuple[float, float, float, float]:
     if not (np.isfinite([left, top, width, height]).all() and width > 0 and height > 0):
         raise ValueError(f"a box {box} has no area")
     return left, top, left + width, top + height
+
+
+def _visible(box: dict[str, Any]) -> float:
+    """Return which share of a thing can be seen, NaN if nobody says."""
+    if box.get("visibility") is None:
+        return float("nan") if box.get("occluded") is None else float(not box["occluded"])
+    share = float(box["visibility"])
+    if not 0 <= share <= 1:
+        raise ValueError(f"a visibility of {share} is not from 0 to 1")
+    return share
 
 
 COCO_VID = Layout("coco-vid", "COCO-VID JSON: videos, images, boxes with tracks", _detect_coco, _coco)

@@ -9,10 +9,11 @@ root/
 ```
 
 A row of `gt.txt` is frame, id, left, top, width, height, considered, class, visibility. A `gt/labels.txt` may name
-the classes, one a line.
+the classes, one a line. `noiseFrames` in `seqinfo.ini` may number frames that show nothing but noise.
 """
 
 import configparser
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from seqimg.data.boxes import Boxes
 from seqimg.data.items import Item
 from seqimg.data.layouts.base import Found, Layout, look, picture_places, read_text, within
+from seqimg.data.layouts.framing import Edges
 from seqimg.sequences.base import SequenceError
 
 __all__ = ["MOT"]
@@ -65,11 +67,16 @@ def _mot(path: Path, found: Found) -> None:
     labels = folders[0] / "gt" / "labels.txt"
     # As CVAT writes it; without it the numbers are those of the challenge.
     found.classes = tuple(read_text(labels)) if labels.is_file() else _CLASSES
+    edges = Edges()
     for folder in folders:
         try:
-            found.items.append(_checked(_mot_item(folder, path), found.classes))
+            item = _checked(_mot_item(folder, path), found.classes)
         except SequenceError as error:
             found.refuse(error)
+        else:
+            boxes = None if item.boxes is None else edges.cut(item.boxes, item.size)
+            found.items.append(replace(item, boxes=boxes))
+    edges.tell(found)
 
 
 def _mot_item(folder: Path, root: Path) -> Item:
@@ -79,6 +86,7 @@ def _mot_item(folder: Path, root: Path) -> Item:
         section = info["Sequence"] if info.has_section("Sequence") else {}
         frames = within(folder, section.get("imDir", "img1"))
         sides = [int(section[key]) for key in ("imHeight", "imWidth") if key in section]
+        noise = {int(word) - 1 for word in section.get("noiseFrames", "").split()}
     except (configparser.Error, ValueError, UnicodeDecodeError) as error:
         raise SequenceError(
             f"cannot read {folder / 'seqinfo.ini'}", why=str(error).splitlines()[0]
@@ -86,7 +94,7 @@ def _mot_item(folder: Path, root: Path) -> Item:
     if not frames.is_dir():
         raise SequenceError(f"{frames} does not exist", why=f"{folder} should hold its frames there")
     truth = folder / "gt" / "gt.txt"
-    boxes = _mot_boxes(truth) if truth.is_file() else None
+    boxes = _mot_boxes(truth, noise) if truth.is_file() else None
     if boxes is not None and len(boxes):
         count = len(picture_places(frames))
         last = int(boxes.frames.max())
@@ -103,7 +111,7 @@ def _checked(item: Item, classes: tuple[str, ...]) -> Item:
     return item
 
 
-def _mot_boxes(path: Path) -> Boxes:
+def _mot_boxes(path: Path, noise: set[int]) -> Boxes:
     """Read `gt.txt`; rows whose seventh number is 0 are not to be considered, and are left out."""
     rows = []
     for number_, line in enumerate(read_text(path), start=1):
@@ -121,6 +129,9 @@ def _mot_boxes(path: Path) -> Boxes:
         [int(v[0]) - 1 for v in rows],
         [int(v[1]) for v in rows],
         [max(int(v[7]) - 1, 0) if len(v) > 7 else 0 for v in rows],
+        # With ten numbers a row they are places in the world, as in the challenge of 2015.
+        [v[8] if len(v) == 9 and 0 <= v[8] <= 1 else np.nan for v in rows],
+        [int(v[0]) - 1 in noise for v in rows],
     )
 
 
