@@ -98,10 +98,11 @@ class TaskConfig(ReadingConfig):
         description="How data sets lie on the disk, such as class-folders or moving-mnist:time-first; "
         "auto looks, sequence takes each path as one sequence.",
     )
-    split: Literal["auto", "time", "sequence"] = Field(
+    split: Literal["auto", "time", "sequence", "balanced"] = Field(
         "auto",
-        description="What is kept for testing: the end of every sequence, or whole sequences; auto takes the "
-        "data set's own parts, else whole sequences of data sets and the end of sequences named one by one.",
+        description="What is kept for testing: the end of every sequence, whole sequences, or the same share of "
+        "each class's sequences, drawn by --seed; auto takes the data set's own parts, else whole sequences of data "
+        "sets and the end of sequences named one by one.",
     )
     stride: int = Field(1, ge=1, description="Frames from one of a clip's frames to the next.")
     fps: float = Field(

@@ -21,7 +21,8 @@ class ClipSource:
         first: Place of its first frame in the sequence.
         stride: Frames from one of its frames to the next.
         indices: Places of all its frames; empty where `first` and `stride` say it all.
-        view: Which of several views of one sequence it is, in testing.
+        view: Which of several views of one sequence it is, in testing, or which of the clips that follow one another.
+        ends: Whether the sequence has no more clips after it, where they follow one another.
     """
 
     path: str
@@ -29,6 +30,7 @@ class ClipSource:
     stride: int = 1
     indices: tuple[int, ...] = ()
     view: int = 0
+    ends: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Clip:
         mask: `[T, C, H, W]` bool, True where there is a value; None if there is one everywhere.
         length: Frames before padding; None if all are real.
         times: `[T]` float64, seconds since the sequence's start; None if there are no times.
-        label: Class of the whole clip, counted from 0.
+        label: Class of the whole clip, counted from 0; several of them; or `[classes]` float32, the share of each.
         boxes: Boxes in its frames, where the data have them.
     """
 
@@ -53,7 +55,7 @@ class Clip:
     mask: Tensor | None = None
     length: int | None = None
     times: Tensor | None = None
-    label: int | None = None
+    label: int | tuple[int, ...] | Tensor | None = None
     boxes: Boxes | None = None
 
 
@@ -68,7 +70,7 @@ class Batch:
         mask: `[B, T, C, H, W]` bool, True where there is a value, False in padding; None if nothing is missing.
         lengths: `[B]` int64, real frames of each; None if all have T.
         times: `[B, T]` float64 seconds, the last time repeated in padding; None unless all clips have times.
-        labels: `[B]` int64, or after mixing `[B, classes]` float32 shares; None unless all have one.
+        labels: `[B]` int64, or `[B, classes]` float32 shares; None unless all have one of the same form.
         boxes: Boxes of each clip; None unless all have them.
     """
 
@@ -146,7 +148,7 @@ def collate(clips: Sequence[Clip]) -> Batch:
         mask=masks,
         lengths=torch.tensor(lengths) if min(lengths) < longest else None,
         times=_stacked([None if clip.times is None else _held(clip.times, longest) for clip in clips]),
-        labels=_stacked([None if clip.label is None else torch.tensor(clip.label) for clip in clips]),
+        labels=_labels(clips),
         boxes=_all([clip.boxes for clip in clips]),
     )
 
@@ -163,6 +165,17 @@ def _held(times: Tensor, length: int) -> Tensor:
 def _mask(clip: Clip, length: int, longest: int) -> Tensor:
     whole = torch.ones(clip.frames.shape, dtype=torch.bool) if clip.mask is None else clip.mask
     return _padded(whole[:length], longest)
+
+
+def _labels(clips: Sequence[Clip]) -> Tensor | None:
+    """Stack labels of one form; several classes a clip only stack as shares."""
+    found = [torch.tensor(clip.label) if isinstance(clip.label, int) else clip.label for clip in clips]
+    alike = [
+        label
+        for label in found
+        if isinstance(label, Tensor) and label.shape == getattr(found[0], "shape", None)
+    ]
+    return torch.stack(alike) if len(alike) == len(clips) else None
 
 
 def _all(parts: list[Boxes | None]) -> tuple[Boxes, ...] | None:

@@ -11,6 +11,7 @@ from seqimg.data.clips import Clip
 from seqimg.data.generators.dataset import GENERATED, GENERATED_SIDE, GeneratedDataset
 from seqimg.data.generators.generator import Generator, Split
 from seqimg.data.generators.requests import generator_of
+from seqimg.data.installed import INSTALLED, installed
 from seqimg.data.picking import Picks, Sampling, unbroken
 from seqimg.data.sources import Sources, open_sources
 from seqimg.data.splits import Part, split_sequences
@@ -87,6 +88,8 @@ def window_datasets(
     sampling: Sampling = "dense",
     views: int = 0,
     crops: int = 1,
+    mirror: bool = True,
+    streamed: bool = False,
 ) -> Datasets:
     """Cut the sequences in `config.data` into windows.
 
@@ -99,6 +102,8 @@ def window_datasets(
         views: 0 for every window of every sequence. Otherwise each sequence comes once an epoch in training,
             as a clip drawn at random, once in validation, from its middle, and as so many views in testing.
         crops: With `views`, crops of each view in testing, each of side `config.crop`: 1, 3 or 5.
+        mirror: Whether half of the crops trained on are mirrored.
+        streamed: Whether the test clips follow one another through whole sequences, first frame to last, uncropped.
 
     Raises:
         UsageError: No data is named, or generated and real data are mixed.
@@ -106,20 +111,32 @@ def window_datasets(
     """
     if not config.data:
         raise UsageError("no data was named", hint="--data my_video.mp4, or --data demo:pans")
-    generated = [name.removeprefix(GENERATED) for name in config.data if name.startswith(GENERATED)]
+    generated = [
+        name.removeprefix(GENERATED)
+        for name in config.data
+        if name.startswith(GENERATED) and name not in INSTALLED
+    ]
     if generated:
         if len(generated) < len(config.data):
             raise UsageError(
                 "--data names both generated and real sequences", why="a run learns from one or the other"
             )
         return _from_generators(config, generated, length, part)
+    config = config.model_copy(update={"data": tuple(map(installed, config.data))})
     picks = Picks(
-        length, stride=config.stride, fps=config.fps, sampling=sampling, views=views, short=config.short
+        length,
+        stride=config.stride,
+        fps=config.fps,
+        sampling=sampling,
+        views=views,
+        short=config.short,
+        streamed=streamed,
     )
     with ExitStack() as opened:
         sources = open_sources(config, opened)
         return replace(
-            _windows(config, sources, picks, step, part, crops if views else 0), resources=opened.pop_all()
+            _windows(config, sources, picks, step, part, crops if views else 0, mirror),
+            resources=opened.pop_all(),
         )
 
 
@@ -136,10 +153,12 @@ def _from_generators(config: TaskConfig, names: Sequence[str], length: int, part
 
 
 def _windows(
-    config: TaskConfig, sources: Sources, picks: Picks, step: int, part: Part, crops: int
+    config: TaskConfig, sources: Sources, picks: Picks, step: int, part: Part, crops: int, mirror: bool
 ) -> Datasets:
     stores = sources.stores
-    _check_alike(stores, picks)
+    tested = replace(picks, step=step)
+    picks = replace(picks, streamed=False)
+    _check_alike(stores, tested)
     splits = _splits(config, sources)
     windows = partial(
         WindowDataset, stores, holdout=config.holdout, validation=config.validation, splits=splits
@@ -148,10 +167,14 @@ def _windows(
     side = config.crop if picks.views else 0
     return Datasets(
         train=windows(
-            "train", replace(once, step=1, jitter=picks.views > 0), crop=config.crop, seed=config.seed
+            "train",
+            replace(once, step=1, jitter=picks.views > 0),
+            crop=config.crop,
+            mirror=mirror,
+            seed=config.seed,
         ),
         val=windows("val", once, at_most=config.validation_clips, crop=side, crops=1),
-        test=windows(part, replace(picks, step=step), crop=side, crops=crops),
+        test=windows(part, tested, crop=0 if tested.streamed else side, crops=crops),
         channels=stores[0].channels,
         readings=(*sources.readings, *_small_crops(stores, config.crop)),
         classes=sources.classes,
@@ -175,14 +198,15 @@ def _splits(config: TaskConfig, sources: Sources) -> tuple[Split, ...] | None:
     items = [store.item for store in sources.stores]
     if config.split == "auto" and len({item.path for item in items}) < 2:
         return None
-    return split_sequences(items, holdout=config.holdout, validation=config.validation)
+    draw = config.seed if config.split == "balanced" else None
+    return split_sequences(items, holdout=config.holdout, validation=config.validation, balanced=draw)
 
 
 def _check_alike(stores: Sequence[FrameSource], picks: Picks) -> None:
     first = stores[0]
     for store in stores:
         count = max(map(len, unbroken(lost_before(store), picks)))
-        if count < picks.reach and picks.short == "error" and not picks.fps:
+        if count < picks.reach and picks.short == "error" and not (picks.fps or picks.streamed):
             lost = " in a row" if count < len(store) else ""
             raise SeqimgError(
                 f"{store.path} has {count} {'frame' if count == 1 else 'frames'}{lost}, a clip needs {picks.reach}",

@@ -23,7 +23,7 @@ class Item:
     Attributes:
         path: Where it is, or for one of several in a file what to call it.
         name: What tells it apart within its data set, wherever that lies; splits go by it.
-        label: Its class, counted from 0.
+        label: Its class, counted from 0, or all its classes where it may have several.
         split: The part of the data set its makers put it in.
         boxes: Boxes in its frames, numbered by the frames' places in the source.
         places: The frames that belong to it, by their places in the source; None for all.
@@ -43,7 +43,7 @@ class Item:
 
     path: str
     name: str = ""
-    label: int | None = None
+    label: int | tuple[int, ...] | None = None
     split: Split | None = None
     boxes: Boxes | None = None
     places: range | tuple[int, ...] | None = None

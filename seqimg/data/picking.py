@@ -33,6 +33,8 @@ class Picks:
         fps: Frames a second that sequences are brought to first, by the nearest in time; 0 leaves them.
         sampling: How the frames lie in the sequence.
         views: Clips a sequence, evenly spread; 0 takes every window (`dense` only).
+        streamed: Whether clips follow one another from the first frame to the last, whatever was lost between;
+            the last of them is padded. `step`, `sampling`, `views` and `short` then say nothing.
         jitter: Whether clips are drawn at random within what `sampling` allows, for training.
         short: What to do about sequences shorter than a clip.
 
@@ -48,6 +50,7 @@ class Picks:
     views: int = 0
     jitter: bool = False
     short: Short = "drop"
+    streamed: bool = False
 
     def __post_init__(self) -> None:
         least = (("length", 0), ("step", 1), ("stride", 1), ("fps", 0), ("views", 0))
@@ -97,7 +100,7 @@ def unbroken(lost: Numbers, picks: Picks) -> list[range]:
         >>> unbroken(np.array([0, 0, 0, 1, 1, 1, 1, 7]), Picks(3)), unbroken(np.array([0, 0, 2]), Picks(3))
         ([range(0, 3), range(3, 7)], [range(0, 2)])
     """
-    if picks.sampling != "dense" or not picks.length:
+    if picks.sampling != "dense" or not picks.length or picks.streamed or len(lost) < 2:
         return [range(len(lost))]
     ends = [0, *(np.flatnonzero(np.diff(lost)) + 1).tolist(), len(lost)]
     runs = [range(first, end) for first, end in pairwise(ends)]
@@ -113,6 +116,8 @@ def starts(count: int, picks: Picks) -> list[int]:
         >>> starts(3, Picks(4)), starts(3, Picks(4, short="pad"))
         ([], [0])
     """
+    if picks.streamed:
+        return list(range(0, count, picks.length * picks.stride))
     if count == 0 or (count < picks.reach and picks.short in ("drop", "error")):
         return []
     if picks.views or picks.sampling != "dense" or not picks.length:
@@ -150,6 +155,8 @@ def pick(
     chosen: NDArray[np.generic]
     if not picks.length:
         chosen = np.arange(0, count, picks.stride)
+    elif picks.streamed:
+        chosen = np.arange(start, min(start + picks.length * picks.stride, count), picks.stride)
     elif count < picks.reach and picks.short == "pad":
         chosen = np.arange(0, count, picks.stride if picks.sampling == "dense" else 1)
     elif picks.sampling == "dense":

@@ -139,7 +139,10 @@ def _renumbered(item: Item, numbers: list[int]) -> Item:
     boxes = item.boxes
     if boxes is not None:
         boxes = replace(boxes, labels=torch.tensor(numbers, dtype=torch.int64)[boxes.labels])
-    return replace(item, label=None if item.label is None else numbers[item.label], boxes=boxes)
+    label = item.label
+    if label is not None:
+        label = tuple(numbers[one] for one in label) if isinstance(label, tuple) else numbers[label]
+    return replace(item, label=label, boxes=boxes)
 
 
 def _said(stores: Sequence[FrameSource]) -> list[str]:

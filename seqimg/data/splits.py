@@ -1,6 +1,6 @@
 """What is for training, validation and testing: whole sequences, or parts of each."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -34,7 +34,9 @@ def part_span(frames: int, part: Part, *, holdout: float, validation: float, len
     ]
 
 
-def split_sequences(items: Sequence[Item], *, holdout: float, validation: float) -> tuple[Split, ...]:
+def split_sequences(
+    items: Sequence[Item], *, holdout: float, validation: float, balanced: int | None = None
+) -> tuple[Split, ...]:
     """Put every sequence into one part, windows of one never into two.
 
     What the makers of a data set decided holds. Else sequences go by a hash of their names: the same ones
@@ -46,9 +48,10 @@ def split_sequences(items: Sequence[Item], *, holdout: float, validation: float)
         items: The sequences.
         holdout: Share that is for testing, where the makers have no such part.
         validation: Share of the rest that is for validation, where they have none.
+        balanced: Take these shares of each class, the sequences drawn by this seed; None goes by their names.
 
     Raises:
-        SeqimgError: There is only one sequence.
+        SeqimgError: There is only one sequence, or one without a class where classes are to be balanced.
 
     Example:
         >>> items = [Item(f"{name}.mp4", name=name) for name in "abcdefghij"]
@@ -56,26 +59,26 @@ def split_sequences(items: Sequence[Item], *, holdout: float, validation: float)
         >>> parts.count("train"), parts.count("val"), parts.count("test")
         (6, 1, 3)
     """
+    order = _key(items) if balanced is None else _drawn(items, balanced)
+    groups = _of_one_class(items) if balanced is not None else {item.path: 0 for item in items}
     own = {item.split for item in items} - {None}
     if len(own) < 2:  # one part alone says nothing about the others
-        parts: dict[str, Split] = dict.fromkeys(
-            sorted({item.path for item in items}, key=_key(items)), "train"
-        )
+        parts: dict[str, Split] = dict.fromkeys(sorted({item.path for item in items}, key=order), "train")
         if len(parts) < 2:
             raise SeqimgError(
                 f"{items[0].path} is one sequence, which cannot be split by sequences",
                 why="no window of a sequence may be in two parts",
                 hint="--split time",
             )
-        _take(parts, holdout, "test")
-        _take(parts, validation, "val")
+        _take(parts, holdout, "test", groups)
+        _take(parts, validation, "val", groups)
         return tuple(parts[item.path] for item in items)
     renamed: dict[Split, Split] = {"val": "test"} if "test" not in own else {}
     stated = {item.path: renamed.get(item.split, item.split) if item.split else "train" for item in items}
     if "val" not in stated.values():
-        train = sorted((path for path, part in stated.items() if part == "train"), key=_key(items))
+        train = sorted((path for path, part in stated.items() if part == "train"), key=order)
         free: dict[str, Split] = dict.fromkeys(train, "train")
-        _take(free, validation, "val")
+        _take(free, validation, "val", groups)
         stated |= free
     return tuple(stated[item.path] for item in items)
 
@@ -102,9 +105,32 @@ def _key(items: Sequence[Item]) -> Callable[[str], tuple[bytes, str]]:
     return lambda path: (sha256(names[path].encode(errors="surrogateescape")).digest(), path)
 
 
-def _take(parts: dict[str, Split], share: float, part: Split) -> None:
-    """Move a share of what is for training to another part: at least one, and never all."""
-    free = [path for path, now in parts.items() if now == "train"]
-    count = min(max(round(len(free) * share), 1), len(free) - 1) if share > 0 else 0
-    for path in free[:count]:
-        parts[path] = part
+def _drawn(items: Sequence[Item], seed: int) -> Callable[[str], tuple[bytes, str]]:
+    """Return by what paths are sorted: a hash of the seed and their names."""
+    names = {item.path: f"{seed} {item.name or item.path}" for item in items}
+    return lambda path: (sha256(names[path].encode(errors="surrogateescape")).digest(), path)
+
+
+def _of_one_class(items: Sequence[Item]) -> dict[str, object]:
+    """Return what each path's class is, or all its classes; a file of several sequences has those of the first."""
+    bare = next((item for item in items if item.label is None), None)
+    if bare is not None:
+        raise SeqimgError(
+            f"{bare.path} has no class",
+            why="every sequence needs one where classes are balanced",
+            hint="--split auto",
+        )
+    return {item.path: item.label for item in reversed(items)}
+
+
+def _take(parts: dict[str, Split], share: float, part: Split, groups: Mapping[str, object]) -> None:
+    """Move a share of what is for training to another part, of each group alike: never all of one."""
+    free: dict[object, list[str]] = {}
+    for path, now in parts.items():
+        if now == "train":
+            free.setdefault(groups[path], []).append(path)
+    least = 1 if len(free) == 1 else 0
+    for paths in free.values():
+        count = min(max(round(len(paths) * share), least), len(paths) - 1) if share > 0 else 0
+        for path in paths[:count]:
+            parts[path] = part

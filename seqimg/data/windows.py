@@ -51,6 +51,7 @@ class WindowDataset(Dataset[Clip]):
         splits: The part that each sequence belongs to as a whole, instead of `holdout` and `validation`.
         crop: Side of crops in pixels; 0 for whole frames, unaltered.
         crops: 0 for one random crop, mirrored at random; 1, 3 or 5 for as many fixed ones of each window.
+        mirror: Whether random crops are mirrored, half of them.
         at_most: Keep this many windows, evenly spread; None keeps all.
         seed: Seed of the crops and mirror images.
     """
@@ -68,10 +69,12 @@ class WindowDataset(Dataset[Clip]):
         splits: Sequence[Split] | None = None,
         crop: int = 0,
         crops: int = 0,
+        mirror: bool = True,
         at_most: int | None = None,
         seed: int = 0,
     ) -> None:
         self.stores, self.crop, self.crops, self.seed = list(stores), crop, crops, seed
+        self.mirror = mirror
         self.picks = picks or Picks(length, step=step)
         self._crop_size = (
             min([crop, *(store.height for store in stores)]),
@@ -154,7 +157,7 @@ class WindowDataset(Dataset[Clip]):
             rng = np.random.default_rng((self.seed, index))
             top = int(rng.integers(store.height - height + 1))
             left = int(rng.integers(store.width - width + 1))
-            mirror = bool(rng.random() < 0.5)
+            mirror = self.mirror and bool(rng.random() < 0.5)
         return (slice(top, top + height), slice(left, left + width)), mirror
 
     def _clip(self, store: FrameSource, window: Window, places: NDArray[np.int64], box: Box) -> Clip:
@@ -169,9 +172,10 @@ class WindowDataset(Dataset[Clip]):
             corner = torch.tensor([box[1].start, box[0].start] * 2, dtype=torch.float32)
             size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
             boxes = found.moved(found.corners - corner, size)
+        source = _source(store.path, indices, self.picks.stride, self._number(window))
         return Clip(
             frames,
-            _source(store.path, indices, self.picks.stride, self._number(window)),
+            replace(source, ends=self._ends(window)),
             mask=mask,
             times=torch.from_numpy(store.times[places]),
             label=store.item.label,
@@ -179,8 +183,14 @@ class WindowDataset(Dataset[Clip]):
         )
 
     def _number(self, window: Window) -> int:
-        """Return which of a sequence's views times crops a window is."""
+        """Return which of a sequence's views times crops, or of the clips that follow one another, a window is."""
+        if self.picks.streamed:
+            return window.first // (self.picks.length * self.picks.stride)
         return (window.first if self.picks.views else 0) * max(self.crops, 1) + window.crop
+
+    def _ends(self, window: Window) -> bool:
+        reach = self.picks.length * self.picks.stride
+        return not self.picks.streamed or window.first + reach >= len(self._ticks[window.store])
 
     def _check_room(self, store: FrameSource, frames: int) -> None:
         if frames * store.channels * store.height * store.width > _MAX_VALUES:

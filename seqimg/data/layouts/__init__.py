@@ -19,6 +19,8 @@ in its place.
 | `moving-mnist` | an array of many sequences; `moving-mnist:time-first` or `:sample-first` |
 | `xy-npz` | TaxiBJ and OpenSTL npz: `X_train, Y_train, …` |
 | `predrnn` | PredRNN npz: `clips`, `input_raw_data` |
+| `idx` | MNIST and its like: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, plain or `.gz` |
+| `optdigits` | scikit-learn's `digits.csv.gz`, UCI's `optdigits.tra` and `.tes` |
 """
 
 from functools import partial
@@ -31,6 +33,7 @@ from seqimg.data.layouts.arrays import PICKLE, PREDRNN, XY_NPZ
 from seqimg.data.layouts.base import Found, Index, Layout, is_clip
 from seqimg.data.layouts.benchmarks import HMDB51, KINETICS, UCF101
 from seqimg.data.layouts.coco import COCO_VID
+from seqimg.data.layouts.digits import IDX, OPTDIGITS
 from seqimg.data.layouts.folders import CLASS_FOLDERS, FRAME_FOLDERS, KTH, VIDEOS
 from seqimg.data.layouts.lists import LIST
 from seqimg.data.layouts.mot import MOT
@@ -43,7 +46,21 @@ from seqimg.sequences.base import SequenceError
 __all__ = ["LAYOUTS", "Index", "Item", "Layout", "read"]
 
 # The first of each row that fits is taken; two of the last row are ambiguous.
-_CERTAIN = (PICKLE, MOT, UCF101, HMDB51, KTH, KINETICS, COCO_VID, MOVING_MNIST, XY_NPZ, PREDRNN, LIST)
+_CERTAIN = (
+    PICKLE,
+    MOT,
+    UCF101,
+    HMDB51,
+    KTH,
+    KINETICS,
+    COCO_VID,
+    MOVING_MNIST,
+    XY_NPZ,
+    PREDRNN,
+    IDX,
+    OPTDIGITS,
+    LIST,
+)
 _BY_SHAPE = (CLASS_FOLDERS, FRAME_FOLDERS, VIDEOS)
 _SINGLE = "sequence"
 

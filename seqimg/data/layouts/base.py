@@ -182,12 +182,21 @@ def named_item(path: Path, root: Path, split: Split | None = None) -> Item:
     return Item(str(path), name=name, split=split)
 
 
-def labelled(items: Iterable[tuple[Item, str | None]]) -> tuple[list[Item], tuple[str, ...]]:
+def labelled(
+    items: Iterable[tuple[Item, str | tuple[str, ...] | None]],
+) -> tuple[list[Item], tuple[str, ...]]:
     """Return items with the labels their classes' names stand for, and the names: sorted, numbers as numbers."""
     pairs = list(items)
-    classes = tuple(sorted({name for _, name in pairs if name is not None}, key=natural_key))
+    named = [(name,) if isinstance(name, str) else name or () for _, name in pairs]
+    classes = tuple(sorted({name for names in named for name in names}, key=natural_key))
     numbers = {name: number for number, name in enumerate(classes)}
-    return [item if name is None else replace(item, label=numbers[name]) for item, name in pairs], classes
+
+    def label(name: str | tuple[str, ...] | None) -> int | tuple[int, ...] | None:
+        if isinstance(name, tuple):
+            return tuple(sorted({numbers[one] for one in name}))
+        return None if name is None else numbers[name]
+
+    return [replace(item, label=label(name)) for item, name in pairs], classes
 
 
 def picture_places(folder: Path) -> dict[str, int]:

@@ -17,6 +17,7 @@ root/                                      root/
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,6 +41,7 @@ from seqimg.sequences.pictures.numbering import natural_key
 __all__ = ["LIST", "Line", "find_base", "parse_line"]
 
 _ENDINGS = (".txt", ".csv", ".tsv", ".list")
+_SEVERAL = re.compile(r"\d+(\|\d+)+|-")
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,12 @@ class Line:
 
     Attributes:
         name: The sequence.
-        label: Its class: a number, or a name; None if there is none.
+        label: Its class: a number, or a name; all its classes where several were given; None if there is none.
         frames: The frames that belong to it; None for all.
     """
 
     name: str
-    label: str | None
+    label: str | tuple[str, ...] | None
     frames: range | None = None
 
 
@@ -61,7 +63,8 @@ def parse_line(line: str, base: Path | None = None) -> Line:
     r"""Read one line: `path label`, `dir frames label` or `dir first frames label`.
 
     The path may hold blanks. What stands behind it is told from the right: a label behind the name of
-    a file, numbers behind that of a folder; a folder there is under `base` wins over one there is not.
+    a file, numbers behind that of a folder; a folder there is under `base` wins over one there is not. Several
+    classes are joined by `|`, none of them is `-`.
 
     Raises:
         SequenceError: The line is none of these.
@@ -69,6 +72,10 @@ def parse_line(line: str, base: Path | None = None) -> Line:
     Example:
         >>> parse_line("a b/my clip.mp4 3")
         Line(name='a b/my clip.mp4', label='3', frames=None)
+        >>> parse_line("a.mp4 run|jump").label, parse_line("a.mp4 -").label, parse_line("x 9 0|3").label
+        (('run', 'jump'), (), ('0', '3'))
+        >>> parse_line("a.mp4\trun\tjump").label
+        ('run', 'jump')
         >>> parse_line("run/x 120 4").frames, parse_line("run/x\t10\t120\t4").frames
         (range(0, 120), range(10, 130))
     """
@@ -81,10 +88,15 @@ def parse_line(line: str, base: Path | None = None) -> Line:
     def name_of(count: int) -> str:
         return line.strip().rsplit("\t" if joiner == "\t" else None, count)[0].strip()
 
+    if joiner == "\t" and len(split) > 2 and split[0].lower().endswith(endings):
+        return Line(split[0].strip(), tuple(name.strip() for name in split[1:] if name.strip()))
     if len(split) >= 2 and name_of(1).lower().endswith(endings):
-        return Line(name_of(1), None if split[-1] == "-1" else split[-1])
+        return Line(name_of(1), _classes(split[-1]))
     numbers = 0
-    while numbers < min(3, len(split) - 1) and split[-1 - numbers].lstrip("-").isdigit():
+    several = bool(split and _SEVERAL.fullmatch(split[-1]))
+    while numbers < min(3, len(split) - 1) and (
+        split[-1 - numbers].lstrip("-").isdigit() or (numbers == 0 and several)
+    ):
         numbers += 1
     fitting = [count for count in (2, 3) if count <= numbers]
     if base is not None and len(fitting) > 1:
@@ -94,14 +106,24 @@ def parse_line(line: str, base: Path | None = None) -> Line:
             f"cannot read the line {line.strip()[:80]!r}",
             why="a list has `path label`, `folder frames label` or `folder first frames label` in each line",
         )
-    values = [int(word) for word in split[-fitting[-1] :]]
+    *words, last = split[-fitting[-1] :]
+    values = [*map(int, words), 0 if several else int(last)]
     first = values[0] if len(values) == 3 else 0
     if first < 0 or values[-2] < 1:
         raise SequenceError(
             f"cannot read the line {line.strip()[:80]!r}", why=f"{values[-2]} frames from {first} are none"
         )
-    label = None if values[-1] < 0 else str(values[-1])
+    label = _classes(last if several else str(max(values[-1], -1)))
     return Line(name_of(fitting[-1]), label, range(first, first + values[-2]))
+
+
+def _classes(word: str) -> str | tuple[str, ...] | None:
+    """Return the class that a word names, or the classes: `-1` is not known, `-` none of them."""
+    if word == "-":
+        return ()
+    if "|" in word:
+        return tuple(name for name in word.split("|") if name)
+    return None if word == "-1" else word
 
 
 def find_base(folder: Path, names: Iterable[str]) -> Path:
@@ -144,7 +166,7 @@ def _read_list(path: Path, found: Found) -> None:
         lines = lines[1:]
     rough = [parse_line(line).name for line in lines[:20] if _parses(line)]
     base = find_base(path.parent, rough)
-    pairs: list[tuple[Item, str | None]] = []
+    pairs: list[tuple[Item, str | tuple[str, ...] | None]] = []
     for line in lines:
         try:
             entry = parse_line(line, base)
@@ -158,9 +180,15 @@ def _read_list(path: Path, found: Found) -> None:
         pairs.append((replace(item, places=entry.frames), entry.label))
     found.items, found.classes = labelled(pairs)
     if all(name.isdigit() for name in found.classes):  # numbers are labels already, and some may be absent
-        found.items = [replace(item, label=None if name is None else int(name)) for item, name in pairs]
+        found.items = [replace(item, label=_number(name)) for item, name in pairs]
         top = max((int(name) for name in found.classes), default=-1)
         found.classes = tuple(map(str, range(_sensible(top, path) + 1)))
+
+
+def _number(name: str | tuple[str, ...] | None) -> int | tuple[int, ...] | None:
+    if isinstance(name, tuple):
+        return tuple(sorted(set(map(int, name))))
+    return None if name is None else int(name)
 
 
 def _parses(line: str) -> bool:
