@@ -1,0 +1,65 @@
+"""Configuration of detection."""
+
+from pydantic import Field, field_validator
+
+from seqimg.config import Config, Numbers, TaskConfig, Words
+
+__all__ = ["DetectConfig", "DetectRun"]
+
+
+class DetectConfig(TaskConfig):
+    """What can be set for detection, beside what every task's training understands."""
+
+    frames: int = Field(12, ge=1, description="Frames of a clip in training and evaluation.")
+    classes: Words = Field((), description="Names of the classes; none takes those of the data.")
+    stride: int = Field(
+        4, ge=2, le=32, description="Pixels that one position of the maps stands for: 2, 4, 8, …"
+    )
+    widths: Numbers = Field(
+        (24, 48, 64, 64),
+        description="Channels of the encoder's levels, finest first; each halves the size. Those coarser than "
+        "the stride add what is around.",
+    )
+    memory: int = Field(48, ge=1, description="State channels of the recurrent layer.")
+    cell: str = Field("conv_gru", description="Recurrent cell; `seqimg cells list` names them.")
+    kernel_size: int = Field(3, ge=1, description="Side of the recurrent convolutions; odd.")
+    backbone: str = Field(
+        "",
+        description="An image network instead of the small encoder, as module:attribute.",
+        json_schema_extra={"metavar": "MODULE:ATTRIBUTE"},
+    )
+    rivals: bool = Field(
+        True, description="Train the same network without memory beside it, to be compared with."
+    )
+    overlap: float = Field(
+        0.5, gt=0, lt=1, description="Boxes of a class that overlap more than this are one thing."
+    )
+    most: int = Field(100, ge=1, le=1000, description="Most boxes of a frame.")
+
+    @field_validator("stride")
+    @classmethod
+    def _power(cls, stride: int) -> int:
+        if stride & (stride - 1):
+            raise ValueError("it has to be a power of two")
+        return stride
+
+    @field_validator("widths")
+    @classmethod
+    def _at_least_one(cls, widths: tuple[int, ...]) -> tuple[int, ...]:
+        if not widths or min(widths) < 1:
+            raise ValueError("give one positive width a level")
+        return widths
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _odd(cls, size: int) -> int:
+        if size % 2 == 0:
+            raise ValueError("it has to be odd")
+        return size
+
+
+class DetectRun(Config):
+    """Options of `seqimg detect run`."""
+
+    threshold: float = Field(0.4, ge=0, le=1, description="Least score of a box that is drawn and written.")
+    link: bool = Field(True, description="Link boxes into tracks with a number each.")

@@ -1,0 +1,70 @@
+"""How far a detector's maps are from what they should have said."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+__all__ = ["focal_loss", "generalised_overlaps", "overlap_loss"]
+
+
+def focal_loss(logits: Tensor, scores: Tensor, power: float = 2.0) -> Tensor:
+    """Return the focal loss for soft targets, summed.
+
+    Each value's cross-entropy counts as much as its answer is wrong, to the power of `power` (Li et al.,
+    "Generalized Focal Loss", NeurIPS 2020, eq. 1; with targets 0 and 1 it is Lin et al., "Focal Loss for Dense
+    Object Detection", ICCV 2017, without alpha).
+
+    Args:
+        logits: Of any shape.
+        scores: What their sigmoid should be, in [0, 1].
+        power: 0 is plain cross-entropy.
+
+    Example:
+        >>> focal_loss(torch.zeros(2), torch.tensor([0.0, 1.0]))
+        tensor(0.3466)
+    """
+    wrong = (logits.sigmoid() - scores).abs() ** power
+    return (wrong * binary_cross_entropy_with_logits(logits, scores, reduction="none")).sum()
+
+
+def generalised_overlaps(some: Tensor, others: Tensor) -> Tensor:
+    """Return the generalised intersection over union of boxes `[…, 4]` one by one, `[…]` in [-1, 1].
+
+    It falls on where boxes do not touch any more (Rezatofighi et al., "Generalized Intersection over Union",
+    CVPR 2019).
+
+    Example:
+        >>> apart = torch.tensor([[0.0, 0, 1, 1], [0, 0, 1, 1]]), torch.tensor([[0.0, 0, 1, 1], [2, 0, 3, 1]])
+        >>> generalised_overlaps(*apart)
+        tensor([ 1.0000, -0.3333])
+    """
+    upper, lower = (
+        torch.maximum(some[..., :2], others[..., :2]),
+        torch.minimum(some[..., 2:], others[..., 2:]),
+    )
+    shared = (lower - upper).clamp(min=0).prod(-1)
+    areas = [(boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(-1) for boxes in (some, others)]
+    union = (areas[0] + areas[1] - shared).clamp(min=1e-6)
+    around = torch.maximum(some[..., 2:], others[..., 2:]) - torch.minimum(some[..., :2], others[..., :2])
+    hull = around.clamp(min=0).prod(-1).clamp(min=1e-6)
+    return shared / union - (hull - union) / hull
+
+
+def overlap_loss(distances: Tensor, points: Tensor, corners: Tensor, weights: Tensor) -> Tensor:
+    """Return one minus the generalised overlap of answered and true boxes, weighted and summed.
+
+    Args:
+        distances: `[…, 4]` pixels from each position to the left, top, right and bottom.
+        points: `[…, 2]` pixels, the positions.
+        corners: `[…, 4]` pixels, the true boxes.
+        weights: `[…]`; where it is 0 nothing counts, not even what is not finite.
+
+    Example:
+        >>> overlap_loss(torch.ones(1, 4), torch.tensor([[1.0, 1.0]]), torch.tensor([[0.0, 0, 2, 2]]), torch.ones(1))
+        tensor(0.)
+    """
+    there = weights > 0
+    near, far = distances[there].split(2, dim=-1)
+    place = points[there]
+    answered = torch.cat([place - near, place + far], -1)
+    return (weights[there] * (1 - generalised_overlaps(answered, corners[there]))).sum()
