@@ -7,7 +7,7 @@ configuration, model, data, loss, figures, baselines, and what an answer looks l
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,16 @@ from torch import Tensor, nn
 
 from seqimg.config import Config, TaskConfig
 from seqimg.data import Batch, Datasets, Part
+from seqimg.errors import UsageError
 from seqimg.panels import Panel
+from seqimg.rows import Row, RowsWriter
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
 
     from seqimg.streaming import Stream
 
-__all__ = ["Answers", "Baseline", "Example", "Frame", "Losses", "Task"]
+__all__ = ["Answers", "Baseline", "Example", "Frame", "Losses", "Seen", "Shown", "Task"]
 
 C = TypeVar("C", bound=TaskConfig)
 R = TypeVar("R", bound=Config)
@@ -32,7 +34,7 @@ Frame = NDArray[np.generic]
 """One picture `[H, W, C]` in its source's dtype."""
 
 Baseline = Callable[[Batch], Tensor]
-"""A trivial answer: from a batch to outputs of the same shape as the model's."""
+"""A simpler answer: from a batch to outputs of the same shape as the model's."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,36 @@ class Answers:
 
     batch: Batch
     outputs: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A frame of a source, as a task is shown it.
+
+    Attributes:
+        frame: `[C, H, W]` float32 in [0, 1]; missing values are NaN.
+        index: Its place in the source, from 0.
+        time: Seconds since the source's first frame.
+    """
+
+    frame: Tensor
+    index: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a task has to say at one moment of a run.
+
+    Attributes:
+        picture: A picture `[C, H, W]` in [0, 1] for the video that `run` writes; NaN where a value is missing.
+        rows: What goes into a table, by the names in `Task.columns`.
+        line: What people read at once, as one line.
+    """
+
+    picture: Tensor | None = None
+    rows: tuple[Row, ...] = ()
+    line: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,11 +111,14 @@ class Task(ABC, Generic[C, R, Answer]):
         name: What the task's command and table of the configuration are called.
         Config: The configuration's class; each field is a flag of `seqimg NAME train`.
         RunOptions: Options of `seqimg NAME run`; each field is a flag.
+        columns: Names of the values in the rows that `show` yields, in their order; none if it yields pictures
+            alone.
         leading_metric: Which of `metrics()` selects the best model, stands first in every table and
-            speaks in the verdict. Lower is better.
+            speaks in the verdict; its `higher_is_better` says which end is the good one.
     """
 
     name: ClassVar[str]
+    columns: ClassVar[tuple[str, ...]] = ()
     leading_metric: ClassVar[str]
     Config: type[C]
     RunOptions: type[R]
@@ -99,6 +134,21 @@ class Task(ABC, Generic[C, R, Answer]):
     def datasets(self, part: Part = "test") -> Datasets:
         """Open `config.data`; the test set covers `part` of each sequence."""
 
+    def settled(self, data: Datasets) -> Self:
+        """Return the task with what the data decide filled in, before a model is built for them: the channels.
+
+        Raises:
+            UsageError: The configuration asks for something else than the data have.
+        """
+        wanted = self.config.channels
+        if wanted not in (0, data.channels):
+            raise UsageError(
+                f"--channels {wanted} does not fit the data",
+                why=f"they have {data.channels}",
+                hint="leave it out",
+            )
+        return self.with_config(channels=data.channels)
+
     @abstractmethod
     def build_model(self) -> nn.Module:
         """Build the untrained model for frames of `config.channels` channels.
@@ -113,13 +163,14 @@ class Task(ABC, Generic[C, R, Answer]):
         return outputs
 
     @abstractmethod
-    def expected(self, batch: Batch) -> Tensor:
-        """Return what the outputs should have been."""
+    def expected(self, batch: Batch) -> Any:
+        """Return what the outputs should have been: a tensor, or anything else that slices by clip as one does."""
 
     def valid(self, batch: Batch) -> Tensor | None:
         """Return where `expected` holds something to compare with, bool that broadcasts to it; None if everywhere.
 
-        Metrics see only those values, as one row; a task whose metrics need whole pictures returns None.
+        Metrics see only those values, as one row; a task returns None if its metrics need whole pictures, or if
+        what it expects is no tensor.
         """
         return None
 
@@ -131,7 +182,7 @@ class Task(ABC, Generic[C, R, Answer]):
     def metrics(self) -> "MetricCollection":
         """Return fresh metrics whose `update` takes `(outputs, expected)`, `leading_metric` among them.
 
-        Whatever the frames, their values are finite.
+        Each computes one number, finite whatever the frames; `higher_is_better` says which end is the good one.
         """
 
     def conventions(self) -> Mapping[str, str]:
@@ -146,8 +197,11 @@ class Task(ABC, Generic[C, R, Answer]):
         return ()
 
     @abstractmethod
-    def baselines(self) -> Mapping[str, Baseline]:
-        """Return the trivial answers that stand beside the model in every table."""
+    def baselines(self, model: nn.Module) -> Mapping[str, Baseline]:
+        """Return the simpler answers that stand beside the model in every table.
+
+        Most know nothing of the model; some take its weights, as one does that forgets after every frame.
+        """
 
     @abstractmethod
     def decode(self, outputs: Tensor) -> Iterable[Answer]:
@@ -157,14 +211,19 @@ class Task(ABC, Generic[C, R, Answer]):
     def draw(self, frame: Tensor, answer: Answer) -> Tensor:
         """Return the picture `[C, H, W]` in [0, 1] that shows an answer about a frame."""
 
-    def pictures(self, stream: "Stream", frames: Iterable[Tensor], options: R) -> Iterator[Tensor]:
-        """Feed frames `[C, H, W]` to a stream one by one and yield the pictures that `run` writes.
+    def show(self, stream: "Stream", frames: Iterable[Seen], options: R) -> Iterator[Shown]:
+        """Feed frames to a stream one by one and yield what `run` writes, as soon as it is known."""
+        for seen in frames:
+            for answer in self.decode(stream.step(seen.frame)):
+                yield Shown(self.draw(seen.frame, answer))
 
-        Missing values are NaN in the frames, and in pictures that are to have some.
+    @classmethod
+    def row_formats(cls) -> Mapping[str, type[RowsWriter]]:
+        """Return the endings that files of this task's rows may have, beside `.csv`, `.json` and `.jsonl`.
+
+        An ending may have two parts, such as `.coco.json`.
         """
-        for frame in frames:
-            for answer in self.decode(stream.step(frame)):
-                yield self.draw(frame, answer)
+        return {}
 
     def example(self, outputs: Tensor, batch: Batch, item: int) -> Example | None:
         """Return one item of a batch as pictures for the report, if the task has any to show."""

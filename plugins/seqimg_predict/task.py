@@ -22,7 +22,7 @@ from seqimg.data import (
 from seqimg.errors import SeqimgError
 from seqimg.panels import Panel
 from seqimg.streaming import Stream
-from seqimg.task import Answers, Baseline, Example, Losses, Task
+from seqimg.task import Answers, Baseline, Example, Losses, Seen, Shown, Task
 from seqimg_predict.augment import Augmented
 from seqimg_predict.config import PredictConfig, PredictRun
 from seqimg_predict.leadtime import LeadTimes
@@ -124,7 +124,7 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         )
         return {"mse": f"Squared error {where}.", "mae": f"Absolute error {where}."}
 
-    def baselines(self) -> Mapping[str, Baseline]:
+    def baselines(self, model: nn.Module) -> Mapping[str, Baseline]:
         """Copying the last frame, and the mean of the context; of pixels that are missing, what was seen of them."""
         return {
             "copy_last": lambda batch: last_valid(*self._seen(batch)).expand_as(self.expected(batch)),
@@ -139,7 +139,7 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         """Return the predicted frame in the size of the source's frames."""
         return resize(answer[None], (frame.shape[-2], frame.shape[-1]))[0]
 
-    def pictures(self, stream: Stream, frames: Iterable[Tensor], options: PredictRun) -> Iterator[Tensor]:
+    def show(self, stream: Stream, frames: Iterable[Seen], options: PredictRun) -> Iterator[Shown]:
         """Read all frames, then yield the predicted ones (after the last `lead_in` of the source).
 
         The model works at its own size, but what it says about the last frame is done to the frame
@@ -147,7 +147,7 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         """
         recent: deque[Tensor] = deque(maxlen=max(options.lead_in, 1))
         last = small = torch.zeros(())
-        for frame in frames:
+        for frame in (seen.frame for seen in frames):
             recent.append(frame)
             size = working_size(frame.shape[-2], frame.shape[-1], self.config.size)
             resized = resize(frame[None], size)[0]
@@ -163,12 +163,12 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
             )
         last = last[None].to(stream.device)
         if options.lead_in:
-            yield from recent
+            yield from map(Shown, recent)
         for forecast in _forecasts(stream, options.horizon):
             with torch.inference_mode():
                 outputs = apply_forecast(last, forecast.resized((last.shape[-2], last.shape[-1])))
             for answer in self.decode(outputs):
-                yield self.draw(last[0], answer).cpu()
+                yield Shown(self.draw(last[0], answer).cpu())
 
     def example(self, outputs: Tensor, batch: Batch, item: int) -> Example:
         """Return one clip's context, truth and prediction as pictures."""

@@ -7,16 +7,15 @@ from itertools import chain
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from seqimg.config import Config
 from seqimg.data import to_frame, to_tensor
 from seqimg.errors import SeqimgError
 from seqimg.modelfolder import LoadedModel
-from seqimg.sequences.base import ASSUMED_FPS, Sequence
+from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceError
 from seqimg.sequences.pixeltypes import Pixels
-from seqimg.sequences.publishing import SavedSequence
 from seqimg.streaming import Stream
+from seqimg.task import Seen, Shown, Task
 
 __all__ = ["Application"]
 
@@ -32,7 +31,9 @@ class Application:
         device: Where to compute.
 
     Attributes:
+        task: The model's task.
         rate: Frames a second of the result.
+        source: What the sequence is.
 
     Raises:
         SeqimgError: The model cannot read such frames.
@@ -47,49 +48,75 @@ class Application:
         device: torch.device,
     ) -> None:
         _check_channels(sequence, loaded.task.config.channels, model)
-        self._loaded, self._sequence, self._options = loaded, sequence, options
+        self.task: Task[Any, Any, Any] = loaded.task
+        self._sequence, self._options = sequence, options
         self._stream = Stream(loaded.model, device)
-        self.rate = sequence.info.fps or Fraction(ASSUMED_FPS)
+        self.source = sequence.info
+        self.rate = self.source.fps or Fraction(ASSUMED_FPS)
 
-    def frames(self, advance: Callable[[], object] = lambda: None) -> Iterator[Pixels]:
-        """Return the pictures that answer the sequence, of its dtype and value range.
+    def shown(self, advance: Callable[[], object] = lambda: None) -> Iterator[Shown]:
+        """Return what the task says of the sequence.
 
         Args:
             advance: Called after each frame that was read.
 
         Raises:
-            SeqimgError: There are none, or the sequence cannot be read up to the first.
+            SeqimgError: The task says nothing, or the sequence cannot be read up to the first answer.
         """
-        info = self._sequence.info
-        pictures = self._loaded.task.pictures(self._stream, self._tensors(advance), self._options)
-        # Only with the first picture in hand is it certain that there is something to write.
-        first = next(pictures, None)
+        shown = self.task.show(self._stream, self._seen(advance), self._options)
+        # Only with the first answer in hand is it certain that there is something to write.
+        first = next(shown, None)
         if first is None:
             raise SeqimgError(
-                f"{info.path} gave no pictures", why="the task answered nothing for these frames"
+                f"{self.source.path} gave no answer", why="the task had nothing to say about these frames"
             )
-        return (
-            to_frame(picture, info.dtype, info.value_range, info.fill_value)
-            for picture in chain([first], pictures)
-        )
+        return chain([first], shown)
 
-    def summary(self, saved: SavedSequence) -> dict[str, Any]:
-        """Return what there is to say of it, once it is written."""
+    def frames(
+        self,
+        advance: Callable[[], object] = lambda: None,
+        tell: Callable[[Shown], object] = lambda shown: None,
+    ) -> Iterator[Pixels]:
+        """Return the pictures that answer the sequence, of its dtype and value range.
+
+        Args:
+            advance: Called after each frame that was read.
+            tell: Told everything that the task says.
+
+        Raises:
+            SeqimgError: There are none, or the sequence cannot be read up to the first.
+        """
+        pictures = self._pictures(self.shown(advance), tell)
+        first = next(pictures, None)
+        if first is None:
+            raise SeqimgError(f"{self.source.path} gave no pictures", hint="-o answers.csv")
+        return chain([first], pictures)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what there is to say of the work, once it is done."""
         return {
             "options": self._options.model_dump(mode="json"),
             "frames_read": self._stream.frames_seen,
             "frames_left_out": [asdict(damage) for damage in self._sequence.damage],
-            "frames_written": saved.frame_count,
             "fps": float(self.rate),
-            "codec": saved.codec,
-            "notes": list(saved.notes),
         }
 
-    def _tensors(self, advance: Callable[[], object]) -> Iterator[Tensor]:
-        info = self._sequence.info
-        for frame in self._sequence:
-            yield to_tensor(frame, info.value_range, info.missing(frame) if info.may_miss else None)
-            advance()
+    def _pictures(self, answers: Iterator[Shown], tell: Callable[[Shown], object]) -> Iterator[Pixels]:
+        info = self.source
+        for shown in answers:
+            tell(shown)
+            if shown.picture is not None:
+                yield to_frame(shown.picture, info.dtype, info.value_range, info.fill_value)
+
+    def _seen(self, advance: Callable[[], object]) -> Iterator[Seen]:
+        info = self.source
+        try:
+            for timed in self._sequence.timed():
+                missing = info.missing(timed.pixels) if info.may_miss else None
+                yield Seen(to_tensor(timed.pixels, info.value_range, missing), timed.index, timed.time)
+                advance()
+        except OSError as error:  # or it would pass for one of the file being written
+            raise SequenceError(f"cannot read {info.path}", why=error.strerror or str(error)) from error
 
 
 def _check_channels(sequence: Sequence, channels: int, model: object) -> None:

@@ -19,10 +19,11 @@ import torch
 from seqimg import modelfolder
 from seqimg.batch.application import Application
 from seqimg.batch.recipe import Recipe, error_words, is_hopeless
+from seqimg.batch.writing import write_answers
 from seqimg.config import ReadingConfig, check_flags
 from seqimg.errors import SeqimgError
 from seqimg.masking import masked
-from seqimg.sequences import open_configured, save_sequence
+from seqimg.sequences import open_configured
 
 __all__ = ["Worker", "main"]
 
@@ -65,10 +66,7 @@ class Worker:
                 raise SeqimgError(f"{masked(source)} has no end", why="a result would never be whole")
             target.parent.mkdir(parents=True, exist_ok=True)
             work = Application(self._loaded, self._model, sequence, self._options, self._device)
-            saved = save_sequence(
-                work.frames(), target, fps=work.rate, value_range=info.value_range, overwrite=True
-            )
-            return {"read": info.sentence(), **work.summary(saved)}
+            return {"read": info.sentence(), **write_answers(work, target, overwrite=True)}
 
 
 def main() -> None:

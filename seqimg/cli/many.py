@@ -22,7 +22,10 @@ from seqimg.config import Config, ReadingConfig
 from seqimg.errors import SeqimgError, UsageError, did_you_mean
 from seqimg.masking import masked
 from seqimg.plugins import TaskSpec
+from seqimg.plugins.manager import plugin_host
+from seqimg.rows import ROW_FORMATS
 from seqimg.sequences.formats import by_suffix, suffixes
+from seqimg.task import Task
 
 __all__ = ["ManyOptions", "check_single", "run_many"]
 
@@ -33,7 +36,7 @@ class ManyOptions:
 
     Attributes:
         each: Whether the source is many; None looks.
-        format: Ending of the results, or `frames`; None is mp4.
+        format: Ending of the results, or `frames`; None is json for tasks that answer in rows, else mp4.
         engine: Who does the work.
         workers: How many do; None is one process.
         threads: Threads that each computes with; None divides the cores.
@@ -82,7 +85,7 @@ def run_many(
     Raises:
         SeqimgError: Nothing can be done at all, or some sequences failed.
     """
-    ending = _ending(spec, chosen.format or "mp4")
+    ending = _ending(spec, chosen.format)
     _check_engine(chosen)
     total = sum(1 for _ in many)
     if not total:
@@ -95,7 +98,7 @@ def run_many(
         "model": _digest(model),
         "options": recipe.options,
         "reading": recipe.reading,
-        "format": chosen.format or "mp4",
+        "format": ending,
     }
     results = Results(many.results, overwrite=overwrite, recipe=same)
     about: dict[str, Any] = {
@@ -191,12 +194,16 @@ def _check_engine(chosen: ManyOptions) -> None:
         check_address(chosen.ray_address)
 
 
-def _ending(spec: TaskSpec, name: str) -> str:
+def _ending(spec: TaskSpec, name: str | None) -> str:
+    """Return what stands behind a source's name; unasked, tasks that answer in rows write those."""
     if name == FOLDER:
         return f".{spec.name}"
+    task: type[Task[Any, Any, Any]] = plugin_host().tasks.load(spec.name)
+    rows = [*ROW_FORMATS, *task.row_formats()] if task.columns else []
+    name = name or ("json" if rows else "mp4")
     ending = "." + name.removeprefix(".").lower()
-    if by_suffix(f"x{ending}", "writer") is None:
-        known = [suffix.removeprefix(".") for suffix in suffixes("writer")]
+    if ending not in rows and by_suffix(f"x{ending}", "writer") is None:
+        known = [suffix.removeprefix(".") for suffix in (*rows, *suffixes("writer"))]
         near = did_you_mean(ending[1:], known)
         raise UsageError(
             f"--format {name} cannot be written" + (f"; did you mean {near}?" if near else ""),

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Literal
 from seqimg import modelfolder
 from seqimg.batch.application import Application
 from seqimg.batch.sources import Many, several
+from seqimg.batch.writing import about, summary_of, write_answers
 from seqimg.cli.fields import reading_flags
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.many import ManyOptions, check_single, run_many
@@ -20,13 +21,16 @@ from seqimg.errors import UsageError
 from seqimg.masking import is_address, masked
 from seqimg.plugins import TaskSpec
 from seqimg.publish import check_writable, publish_file, write_json
-from seqimg.sequences import open_configured, save_sequence
-from seqimg.sequences.base import Sequence, SequenceInfo
+from seqimg.rows import ROW_FORMATS, RecordRows, rows_file
+from seqimg.sequences import open_configured
+from seqimg.sequences.base import Sequence as Source
+from seqimg.sequences.base import SequenceInfo
 from seqimg.sequences.formats import by_suffix
 from seqimg.sequences.pictures.patterns import is_pattern, plain_name
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.publishing import SavedSequence
 from seqimg.sequences.raw.piping import RawPipe
+from seqimg.task import Shown
 
 __all__ = ["run"]
 
@@ -77,53 +81,94 @@ def run(
             "model": str(model),
             "output": str(target),
         }
-        summary |= _apply(spec, sequence, model, options, device, target, overwrite)
+        work = _work(spec, sequence, model, options, device)
+        summary |= _written(work, target, record, summary, overwrite)
         if losses := sequence.losses():
             output().warn(losses)
-    if record is not None:
-        with publish_file(record, overwrite=overwrite) as temporary:
-            write_json(temporary, summary)
     if target != _STDOUT:
-        output().data(summary, f"Saved {target} ({summary['frames_written']} frames)")
+        output().data(summary, _saved(target, summary))
     if not sequence.info.live:
         again: list[str | Path] = ["--model", model, "--data", masked(source), *reading_flags(reading)]
         output().hint(command("seqimg", spec.name, "eval", *again))
 
 
-def _apply(
-    spec: TaskSpec,
-    sequence: Sequence,
-    model: Path,
-    options: Config,
-    device: Literal["auto", "cpu", "cuda"],
-    target: Path,
-    overwrite: bool,
-) -> dict[str, object]:
-    """Write what the model makes of the sequence to `target` and return what there is to say of it."""
-    where, info = chosen_device(device), sequence.info
+def _work(
+    spec: TaskSpec, sequence: Source, model: Path, options: Config, device: Literal["auto", "cpu", "cuda"]
+) -> Application:
+    """Load the model, and say where and how it computes."""
+    where = chosen_device(device)
     loaded = modelfolder.load(model, task=spec.name, device=where)
     work = Application(loaded, model, sequence, options, where)
     output().say(device_sentence(where, device))
     if sentence := kernel_sentence(loaded.model, where, streaming=True):
         output().say(sentence)
-    with output().progress("Reading", total=info.frame_count) as bar:
-        frames = work.frames(bar.advance)
-        if target == _STDOUT:
-            saved = _pipe(frames, replace(info, fps=work.rate))
+    return work
+
+
+def _written(
+    work: Application, target: Path, record: Path | None, about_it: Mapping[str, object], overwrite: bool
+) -> dict[str, object]:
+    """Write answers to `target`, and to `record` what there is to say of them; return that."""
+    if record is None:
+        return _apply(work, target, overwrite, [_told(target)])
+    if not work.task.columns:
+        summary = _apply(work, target, overwrite, [_told(target)])
+        with publish_file(record, overwrite=overwrite) as temporary:
+            write_json(temporary, {**about_it, **summary})
+        return summary
+    rows = RecordRows(work.task.columns, about(work))
+    with rows_file(record, rows, overwrite=overwrite) as file:
+        summary = _apply(work, target, overwrite, [_told(target), lambda shown: file.add(shown.rows)])
+        rows.summary = {**about_it, **summary}
+    return summary
+
+
+def _apply(
+    work: Application, target: Path, overwrite: bool, told: Sequence[Callable[[Shown], object]]
+) -> dict[str, object]:
+    """Write what the model makes of the sequence to `target` and return what there is to say of it."""
+
+    def tell(shown: Shown) -> None:
+        for hearer in told:
+            hearer(shown)
+
+    with output().progress("Reading", total=work.source.frame_count) as bar:
+        if target != _STDOUT:
+            found = write_answers(work, target, overwrite=overwrite, advance=bar.advance, tell=tell)
         else:
-            saved = save_sequence(
-                frames, target, fps=work.rate, value_range=info.value_range, overwrite=overwrite
-            )
-    if saved.notes:
-        output().say(f"Written with {', '.join(saved.notes)}.")
-    return work.summary(saved)
+            frames = work.frames(bar.advance, tell)
+            found = summary_of(work, _pipe(frames, replace(work.source, fps=work.rate)))
+    if notes := found["notes"]:
+        output().say(f"Written with {', '.join(notes)}.")
+    return found
+
+
+def _told(target: Path) -> Callable[[Shown], None]:
+    """Return what prints answers as they come: lines for people, rows for programs; nothing among pixels."""
+
+    def tell(shown: Shown) -> None:
+        if target == _STDOUT:
+            return
+        if output().json:
+            for row in shown.rows:
+                output().data(dict(row), "")
+        elif shown.line is not None:
+            output().data(shown.line, shown.line)
+
+    return tell
+
+
+def _saved(target: Path, summary: Mapping[str, object]) -> str:
+    if "rows_written" in summary:
+        return f"Saved {target} ({summary['rows_written']} rows)"
+    return f"Saved {target} ({summary['frames_written']} frames)"
 
 
 def _check_folder(many: Many, out: Path | None) -> None:
     """Refuse the name of a file where a folder is needed."""
     if out is None or out.is_dir():
         return
-    if out == _STDOUT or by_suffix(out.name, "writer") is not None:
+    if out == _STDOUT or out.suffix in ROW_FORMATS or by_suffix(out.name, "writer") is not None:
         raise UsageError(
             f"-o {out} is no folder",
             why=f"{many.source} is several sequences; each has a result of its own",

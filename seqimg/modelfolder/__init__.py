@@ -25,7 +25,7 @@ Sizes are checked before anything is allocated: `config.json` has at most 10 MB,
 10,000 entries, and the weights have the shapes that the configuration asks for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from seqimg.config import TaskConfig
+from seqimg.config import Config, TaskConfig
 from seqimg.errors import SeqimgError, UnavailableError
 from seqimg.modelfolder.card import model_card
 from seqimg.modelfolder.record import CONFIG, FORMAT, new_record, read_record
@@ -42,8 +42,9 @@ from seqimg.modelfolder.weights import WEIGHTS, open_weights, packed
 from seqimg.plugins.manager import plugin_host
 from seqimg.plugins.reports import one_line, reason_of
 from seqimg.publish import publish_folder, write_json
+from seqimg.sequences.base import ASSUMED_FPS
 from seqimg.streaming import Stream
-from seqimg.task import Task
+from seqimg.task import Seen, Shown, Task
 
 __all__ = ["FORMAT", "LoadedModel", "load", "save"]
 
@@ -76,8 +77,8 @@ class LoadedModel:
         ('predict', (4,))
         >>> frames = torch.rand(5, 1, 16, 16)
         >>> options = loaded.task.RunOptions(horizon=2)
-        >>> pictures = list(loaded.task.pictures(loaded.stream(), frames, options))
-        >>> len(pictures), tuple(pictures[0].shape)
+        >>> shown = list(loaded.answer(frames, options))
+        >>> len(shown), tuple(shown[0].picture.shape)
         (2, (1, 16, 16))
     """
 
@@ -97,6 +98,19 @@ class LoadedModel:
     def stream(self) -> Stream:
         """Return a new [seqimg.Stream][] of this model, which is fed one frame at a time."""
         return Stream(self.model)
+
+    def answer(
+        self, frames: Iterable[Tensor], options: Config | None = None, *, fps: float = float(ASSUMED_FPS)
+    ) -> Iterator[Shown]:
+        """Yield what the task says of frames, as soon as it is known.
+
+        Args:
+            frames: Each `[C, H, W]` float32 in [0, 1]; missing values are NaN.
+            options: The task's `RunOptions`; None takes the defaults.
+            fps: Frames a second, for a task that speaks of times.
+        """
+        seen = (Seen(frame, index, index / fps) for index, frame in enumerate(frames))
+        return self.task.show(self.stream(), seen, options or self.task.RunOptions())
 
 
 def save(

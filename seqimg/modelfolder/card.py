@@ -57,10 +57,9 @@ def _lines(record: Mapping[str, Any], parameters: int) -> Iterator[str]:
         "import seqimg",
         "",
         'loaded = seqimg.load("THIS_FOLDER")',
-        "options = loaded.task.RunOptions()",
         "# frames: tensors [C, H, W], float32 from 0 to 1",
-        "for picture in loaded.task.pictures(loaded.stream(), frames, options):",
-        "    ...",
+        "for shown in loaded.answer(frames):",
+        "    ...  # shown.picture, shown.rows",
         "```",
     )
 

@@ -1,9 +1,14 @@
 """Clips for tests of the forecaster."""
 
-import torch
-from torch import Tensor
+from typing import Any
 
-__all__ = ["drifting"]
+import torch
+from torch import Tensor, nn
+
+from seqimg.streaming import Stream
+from seqimg.task import Seen, Task
+
+__all__ = ["drifting", "pictures_of"]
 
 
 def drifting(
@@ -30,3 +35,10 @@ def drifting(
         other = (0.4 * tilt - 0.2) * rows + 0.3 * (columns - speed * time)
         clips.append(0.5 + 0.25 * (place + 6 * phase).sin() + 0.2 * other.cos())
     return torch.stack(clips).unflatten(0, (batch, channels)).transpose(1, 2).contiguous()
+
+
+def pictures_of(task: Task[Any, Any, Any], model: nn.Module, frames: Tensor, **options: int) -> list[Tensor]:
+    """Return the pictures that `run` would write of frames `[T, C, H, W]`."""
+    seen = (Seen(frame, index, index / 25) for index, frame in enumerate(frames))
+    shown = task.show(Stream(model), seen, task.RunOptions(**options))
+    return [answer.picture for answer in shown if answer.picture is not None]

@@ -9,13 +9,12 @@ import torch
 
 from seqimg.cli.main import main
 from seqimg.data import Batch, ClipSource, collate
-from seqimg.streaming import Stream
 from seqimg.training.evaluation import evaluate
 from seqimg.training.loop import StepReport, Trainer
-from seqimg_predict.config import PredictConfig, PredictRun
+from seqimg_predict.config import PredictConfig
 from seqimg_predict.masks import last_valid, masked_mean, mean_valid
 from seqimg_predict.task import PredictTask
-from tests.predict.clips import drifting
+from tests.predict.clips import drifting, pictures_of
 
 
 def _task(**values: object) -> PredictTask:
@@ -130,7 +129,7 @@ def test_training_with_gaps_and_short_sequences_stays_finite(tmp_path: Path) -> 
 def test_run_gives_gaps_of_the_lead_in_back_and_complete_predictions() -> None:
     task = _task()
     frames = torch.from_numpy(_gappy(6)).permute(0, 3, 1, 2)
-    pictures = list(task.pictures(Stream(task.build_model()), frames, PredictRun(horizon=3, lead_in=2)))
+    pictures = pictures_of(task, task.build_model(), frames, horizon=3, lead_in=2)
     assert torch.equal(pictures[1].isnan(), frames[-1].isnan())
     assert all(picture.isfinite().all() for picture in pictures[2:])
 
@@ -148,7 +147,7 @@ def test_an_untrained_model_with_gaps_is_as_good_as_copying_and_a_stream_says_wh
         with torch.inference_mode():
             clip = task.forward(model, collate([data.test[0]]))[0]
     frames = torch.from_numpy(stack[:3]).permute(0, 3, 1, 2)
-    pictures = list(task.pictures(Stream(model), frames, PredictRun(horizon=2)))
+    pictures = pictures_of(task, model, frames, horizon=2)
     assert torch.allclose(torch.stack(pictures), clip, atol=1e-5)
 
 

@@ -10,11 +10,10 @@ from torch import nn
 
 from seqimg.data import Batch, ClipSource
 from seqimg.errors import SeqimgError, UsageError
-from seqimg.streaming import Stream
 from seqimg.training.evaluation import evaluate
-from seqimg_predict.config import PredictConfig, PredictRun
+from seqimg_predict.config import PredictConfig
 from seqimg_predict.task import PredictTask
-from tests.predict.clips import drifting
+from tests.predict.clips import drifting, pictures_of
 
 
 def _task(**values: object) -> PredictTask:
@@ -101,7 +100,7 @@ def test_in_testing_no_frame_is_predicted_twice(tmp_path: Path) -> None:
 
 def test_run_yields_the_lead_in_and_then_the_horizon_at_the_source_size() -> None:
     task, frames = _task(size=16), drifting(1, 6, 3, (24, 40))[0]
-    pictures = list(task.pictures(Stream(task.build_model()), frames, PredictRun(horizon=11, lead_in=2)))
+    pictures = pictures_of(task, task.build_model(), frames, horizon=11, lead_in=2)
     assert len(pictures) == 13
     assert {tuple(picture.shape) for picture in pictures} == {(3, 24, 40)}
     assert torch.equal(pictures[0], frames[-2])
@@ -119,7 +118,7 @@ def test_run_says_what_the_model_says(size: tuple[int, int]) -> None:
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
         wanted = model.eval()(frames[None], horizon=19)[0][0].clamp(0, 1)
-    pictures = torch.stack(list(task.pictures(Stream(model), frames, PredictRun(horizon=19))))
+    pictures = torch.stack(pictures_of(task, model, frames, horizon=19))
     assert torch.allclose(pictures, wanted, atol=1e-5)
     assert not torch.allclose(pictures[0], frames[-1], atol=1e-2)
 
@@ -130,14 +129,14 @@ def test_motion_found_at_a_small_size_is_shown_in_the_large() -> None:
     model = task.build_model()
     with torch.no_grad():
         model.flow[-2].bias.copy_(torch.tensor([0.0, 0.5, 20.0]).repeat_interleave(4))
-    picture = next(iter(task.pictures(Stream(model), frames, PredictRun(horizon=1))))
+    picture = pictures_of(task, model, frames, horizon=1)[0]
     assert torch.allclose(picture[:, :, :-2], frames[-1][:, :, 2:], atol=1e-4)
 
 
 def test_a_sequence_shorter_than_the_context_is_refused() -> None:
     task = _task(context=5)
     with pytest.raises(SeqimgError, match="has 4 frames, this model needs 5"):
-        list(task.pictures(Stream(task.build_model()), drifting(1, 4)[0], PredictRun(horizon=2)))
+        pictures_of(task, task.build_model(), drifting(1, 4)[0], horizon=2)
 
 
 def test_training_on_less_than_a_clip_or_on_nothing_is_refused(tmp_path: Path) -> None:
