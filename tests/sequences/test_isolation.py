@@ -130,9 +130,21 @@ def test_frames_of_another_kind_than_said(tmp_path: Path) -> None:
     assert "float64" in (caught.value.why or "")
 
 
-@pytest.mark.usefixtures("_impatient")
-def test_signs_of_work_keep_the_watchdog_quiet(tmp_path: Path) -> None:
+def test_signs_of_work_keep_the_watchdog_quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQIMG_DECODE_SECONDS", "2.5")
     with open_sequence(bad(tmp_path, "work 2"), isolate=True) as sequence:  # for 3 s
+        assert len(list(sequence)) == COUNT
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_the_time_a_decoder_needs_to_start_is_not_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow").mkdir()
+    # Python runs it as it starts.
+    (tmp_path / "slow" / "sitecustomize.py").write_text("import time; time.sleep(2)")
+    monkeypatch.syspath_prepend(str(tmp_path / "slow"))
+    with open_sequence(bad(tmp_path, "fine"), isolate=True) as sequence:
         assert len(list(sequence)) == COUNT
 
 

@@ -171,13 +171,13 @@ def test_servers_that_let_one_wait(clip: bytes, behaviour: str) -> None:
             for byte in clip[start:]:
                 connection.sendall(bytes([byte]))
                 time.sleep(0.1)
-        time.sleep(8)
+        time.sleep(60)
 
     with _server(answer) as (address, _):
         started = time.monotonic()
         with pytest.raises(SequenceError) as caught:
             open_sequence(f"{address}/a.mp4")
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
     assert (caught.value.why or "") in ("no answer within 1.5 s", "nothing came that could be video")
 
 
@@ -188,7 +188,7 @@ def test_a_server_that_stalls_in_the_middle(clip: bytes, policy: str) -> None:
 
     def answer(connection: socket.socket, start: int, number: int) -> None:
         connection.sendall(_head(clip, start) + clip[start:half])
-        time.sleep(8)
+        time.sleep(60)
 
     with _server(answer) as (address, _), open_sequence(f"{address}/a.mp4", on_error=policy) as sequence:
         frames, started = sequence.timed(), time.monotonic()
@@ -204,7 +204,7 @@ def test_a_server_that_stalls_in_the_middle(clip: bytes, policy: str) -> None:
                 lost.count or 0 for lost in sequence.damage
             )
         assert numbers == list(range(len(numbers)))
-        assert time.monotonic() - started < 6
+        assert time.monotonic() - started < 20
 
 
 def test_a_server_that_resets(clip: bytes) -> None:

@@ -39,6 +39,7 @@ __all__ = [
 _MOST_IDLE = 2
 _LARGE_RING = 2**28  # bytes that an idle decoder must not keep
 _STOP_SECONDS = 2.0  # an old pass gets so long to end
+_START_SECONDS = 60.0  # Python, plugins and readers are loaded meanwhile: no file is to blame for that
 _DEBUG = "SEQIMG_DEBUG"
 
 
@@ -62,6 +63,7 @@ class Decoder:
     def __init__(self) -> None:
         self.known: set[int] = set()
         self.stale = False
+        self._has_spoken = False
         self._surroundings = _surroundings()
         self._waiting = bytearray()
         ring = create_ring_file()
@@ -107,13 +109,15 @@ class Decoder:
         """Return what it says next, signs of life aside.
 
         Raises:
-            DecoderGoneError: It died, stands still, said nonsense, or nothing at all for so many seconds.
+            DecoderGoneError: It died, stands still, said nonsense, or nothing at all for so many seconds;
+                one that is starting has a minute.
         """
         while True:
             try:
-                message = parse(self._line(seconds))
+                message = parse(self._line(seconds if self._has_spoken else max(seconds, _START_SECONDS)))
             except NonsenseError as error:
                 raise DecoderGoneError(f"its decoder answered nonsense ({error})") from error
+            self._has_spoken = True
             if isinstance(message, Still):
                 raise StandstillError("its decoder stands still")
             if not isinstance(message, Alive):
@@ -121,6 +125,8 @@ class Decoder:
 
     def settle(self) -> bool:
         """After a pass that was given up: tell whether the decoder can be used again."""
+        if self.stale and not self._has_spoken:
+            return False
         try:
             end = monotonic() + _STOP_SECONDS
             while self.stale and monotonic() < end:

@@ -59,6 +59,10 @@ class _Channel:
         self._connection.sendall(b'{"say":"frame","index":%d,"time":%a}\n' % (frame.index, float(frame.time)))
         self._spoken = monotonic()
 
+    def is_ready(self) -> None:
+        """Say that from now on the time is the file's."""
+        self.say({"say": "alive"})
+
     def pulse(self) -> None:
         if monotonic() - self._spoken > _PULSE_EVERY:
             self.say({"say": "alive"})
@@ -130,6 +134,7 @@ class _Server:
         if key not in self._open:
             reader: Callable[..., Sequence] = plugin_host().formats.load(command["format"], "reader")
             options = {name: tuple(v) if isinstance(v, list) else v for name, v in command["options"].items()}
+            self._channel.is_ready()
             self._limit_memory(command)
             source = command["source"]
             found = _Opened(reader(Path(source) if command["is_path"] else source, **options))
@@ -145,6 +150,7 @@ class _Server:
     def _look(self, command: dict[str, Any]) -> None:
         from seqimg.sequences.isolated.looking import look
 
+        self._channel.is_ready()
         self._go_where_asked(command)
         self._limit_memory(command)
         self._channel.say(look(command["format"], Path(command["source"]), self._ring))

@@ -9,7 +9,7 @@ and the loss stands in `damage`. The next sequence gets a fresh process.
 - A decoder whose threads wait for each other is given up after 4 seconds, and the sequence is read again with
   one frame decoded at a time, from the frame on that did not come.
 - A process that gives no frame and no sign of work for 30 seconds is ended; `SEQIMG_DECODE_SECONDS` says
-  another number.
+  another number. Until it has loaded what it reads with, it has a minute.
 - It may take 4 GiB of memory, twice the file's size and 64 frames beyond what it starts with;
   `SEQIMG_DECODE_MEMORY` says another number of GiB in place of the 4.
 """
