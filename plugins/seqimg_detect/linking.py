@@ -85,10 +85,10 @@ class Linker:
                 numbers[free[place]] = track.number
                 track.seen(corners[free[place]])
         self._forget(set(numbers.tolist()))
-        for place in np.flatnonzero(numbers == 0):
+        for new in np.flatnonzero(numbers == 0).tolist():
             self._last += 1
-            numbers[place] = self._last
-            self._tracks.append(_Track(self._last, int(labels[place]), corners[place], np.zeros(2)))
+            numbers[new] = self._last
+            self._tracks.append(_Track(self._last, int(labels[new]), corners[new], np.zeros(2)))
         return torch.from_numpy(numbers)
 
     def reset(self) -> None:
