@@ -13,7 +13,7 @@ from seqimg.data.datasets import ClipDataset, Datasets
 from seqimg.data.windows import WindowDataset
 from seqimg.errors import SeqimgError, did_you_mean
 
-__all__ = ["Matched", "class_counts", "labels_of", "with_classes"]
+__all__ = ["Matched", "class_counts", "clip_count", "labels_of", "with_classes"]
 
 _NAMED = 8  # classes that a message lists
 
@@ -158,6 +158,12 @@ def class_counts(clips: ClipDataset, classes: int) -> tuple[int, ...]:
         elif label is not None:
             counts.update(label if isinstance(label, tuple) else (label,))
     return tuple(counts[number] for number in range(classes))
+
+
+def clip_count(clips: ClipDataset, classes: int) -> int:
+    """Return how many clips `class_counts` has counted, of generated data one of each class."""
+    labels = labels_of(clips)
+    return classes if labels is None else sum(label is not None for label in labels)
 
 
 def _unknown_class(name: str, wanted: Sequence[str], path: str) -> SeqimgError:
