@@ -4,7 +4,10 @@ from pydantic import Field, field_validator
 
 from seqimg.config import Config, Numbers, TaskConfig, Words
 
-__all__ = ["DetectConfig", "DetectRun"]
+__all__ = ["GROUPS", "DetectConfig", "DetectRun"]
+
+GROUPS = ("visible", "occluded", "noisy", "hidden", "first")
+"""Groups of true boxes that have figures of their own."""
 
 
 class DetectConfig(TaskConfig):
@@ -34,6 +37,10 @@ class DetectConfig(TaskConfig):
     overlap: float = Field(
         0.5, gt=0, lt=1, description="Boxes of a class that overlap more than this are one thing."
     )
+    groups: Words = Field(
+        GROUPS,
+        description="Boxes that have figures of their own; set by the data, which may not know what can be seen.",
+    )
     most: int = Field(100, ge=1, le=1000, description="Most boxes of a frame.")
 
     @field_validator("stride")
@@ -50,6 +57,14 @@ class DetectConfig(TaskConfig):
             raise ValueError("give one positive width a level")
         return widths
 
+    @field_validator("groups")
+    @classmethod
+    def _known(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
+        for group in groups:
+            if group not in GROUPS:
+                raise ValueError(f"there is no {group!r}, only {', '.join(GROUPS)}")
+        return groups
+
     @field_validator("kernel_size")
     @classmethod
     def _odd(cls, size: int) -> int:
@@ -63,3 +78,4 @@ class DetectRun(Config):
 
     threshold: float = Field(0.4, ge=0, le=1, description="Least score of a box that is drawn and written.")
     link: bool = Field(True, description="Link boxes into tracks with a number each.")
+    gap: int = Field(8, ge=0, le=1000, description="Frames that a thing may be hidden and keep its number.")

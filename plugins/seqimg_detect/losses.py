@@ -1,30 +1,75 @@
 """How far a detector's maps are from what they should have said."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-__all__ = ["focal_loss", "generalised_overlaps", "overlap_loss"]
+from seqimg_detect.decoding import centres
+from seqimg_detect.targets import targets
+from seqimg_detect.truth import ClipTruth
+
+__all__ = ["clip_losses", "focal_loss", "generalised_overlaps", "overlap_loss"]
+
+
+def clip_losses(
+    maps: Tensor, truths: Sequence[ClipTruth], *, stride: int, classes: int
+) -> tuple[Tensor, Tensor]:
+    """Return the focal loss of the scores and the overlap loss of the boxes, each `[R]`, of R networks.
+
+    Both are per true box. Frames of padding count for nothing, nor do positions that stand for a box which
+    does not count and for none that does.
+
+    Args:
+        maps: `[B, R, T, K + 4, h, w]`.
+        truths: What is right about each clip.
+        stride: Pixels that one position stands for.
+        classes: Number K of classes.
+    """
+    networks, frames, _, *size = maps.shape[1:]
+    grid = (int(size[0]), int(size[1]))
+    points = centres(*grid, stride, maps.device)
+    scores, boxes, count, weight = maps.new_zeros(networks), maps.new_zeros(networks), 0, 0.0
+    scores, boxes = scores.float(), boxes.float()
+    for clip, truth in zip(maps.float(), truths, strict=True):
+        right, unclear = (
+            targets(some, frames=frames, grid=grid, stride=stride, classes=classes)
+            for some in (truth.boxes, truth.uncounted)
+        )
+        fair = (unclear.weights == 0) | (right.weights > 0)  # [T, h, w]
+        fair[truth.frames :] = False
+        wrong = focal_loss(clip[:, :, :classes], right.scores.expand(networks, *right.scores.shape))
+        scores = scores + (wrong * fair[:, None]).flatten(1).sum(1)
+        reach = clip[:, :, classes:].movedim(2, -1) * stride  # [R, T, h, w, 4]
+        boxes = boxes + torch.stack(
+            [
+                overlap_loss(one, points.expand(frames, *grid, 2), right.corners, right.weights)
+                for one in reach
+            ]
+        )
+        count, weight = count + len(truth.boxes), weight + right.weights.sum()
+    return scores / max(count, 1), boxes / torch.as_tensor(weight, device=maps.device).clamp(min=1)
 
 
 def focal_loss(logits: Tensor, scores: Tensor, power: float = 2.0) -> Tensor:
-    """Return the focal loss for soft targets, summed.
+    """Return the focal loss for soft targets, of each value.
 
-    Each value's cross-entropy counts as much as its answer is wrong, to the power of `power` (Li et al.,
-    "Generalized Focal Loss", NeurIPS 2020, eq. 1; with targets 0 and 1 it is Lin et al., "Focal Loss for Dense
-    Object Detection", ICCV 2017, without alpha).
+    Its cross-entropy counts as much as the answer is wrong, to the power of `power` (Li et al., "Generalized
+    Focal Loss", NeurIPS 2020, eq. 1; with targets 0 and 1 it is Lin et al., "Focal Loss for Dense Object
+    Detection", ICCV 2017, without alpha).
 
     Args:
         logits: Of any shape.
-        scores: What their sigmoid should be, in [0, 1].
+        scores: What their sigmoid should be, of the same shape, in [0, 1].
         power: 0 is plain cross-entropy.
 
     Example:
         >>> focal_loss(torch.zeros(2), torch.tensor([0.0, 1.0]))
-        tensor(0.3466)
+        tensor([0.1733, 0.1733])
     """
     wrong = (logits.sigmoid() - scores).abs() ** power
-    return (wrong * binary_cross_entropy_with_logits(logits, scores, reduction="none")).sum()
+    return wrong * binary_cross_entropy_with_logits(logits, scores, reduction="none")
 
 
 def generalised_overlaps(some: Tensor, others: Tensor) -> Tensor:
