@@ -99,7 +99,8 @@ def test_clips_without_boxes_teach_that_there_is_nothing() -> None:
     scores, overlaps = clip_losses(maps, [_truth(NONE, 3)] * 2, stride=8, classes=1)
     (scores + overlaps).sum().backward()
     assert (overlaps.item(), bool(scores > 0)) == (0, True)
-    assert maps.grad is not None and bool((maps.grad[:, :, :, 0] > 0).all())
+    assert maps.grad is not None
+    assert bool((maps.grad[:, :, :, 0] > 0).all())
 
 
 def test_padding_and_boxes_that_do_not_count_teach_nothing() -> None:
@@ -111,4 +112,5 @@ def test_padding_and_boxes_that_do_not_count_teach_nothing() -> None:
     assert maps.grad is not None
     taught = maps.grad[0, 0].abs().sum(1) > 0  # [T, h, w]
     assert not taught[1].any()
-    assert taught[0, 0, 0] and not taught[0, 2:, 2:].any()
+    assert taught[0, 0, 0]
+    assert not taught[0, 2:, 2:].any()
