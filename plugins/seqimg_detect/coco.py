@@ -67,6 +67,8 @@ class Precisions:
         truths: `[K]` boxes to be found.
         founds: `[K]` boxes that were found.
         grouped: Boxes to be found in each group.
+        curve: `[101]` precision at recalls of 0, 0.01 to 1 and an intersection over union of 0.5, the mean over
+            the classes of which there is truth; NaN without any.
     """
 
     every: NDArray[np.float64]
@@ -75,6 +77,7 @@ class Precisions:
     truths: NDArray[np.int64]
     founds: NDArray[np.int64]
     grouped: Mapping[str, int]
+    curve: NDArray[np.float64]
 
     def mean(self, which: str) -> float:
         """Return the mean over the classes of which there is truth.
@@ -146,6 +149,7 @@ def precisions(truth: Truth, found: Found, *, classes: int, groups: Sequence[str
         truths=np.bincount(truth.labels, minlength=classes)[:classes],
         founds=np.bincount(found.labels, minlength=classes)[:classes],
         grouped=counts,
+        curve=_curve(every[0]),
     )
 
 
@@ -207,6 +211,11 @@ def _evaluated(
         evaluation.accumulate()
     found: NDArray[np.float64] = evaluation.eval["precision"][:, :, :, 0, 0]
     return found
+
+
+def _curve(found: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = found[:, found[0] > -1]
+    return known.mean(1) if known.shape[1] else np.full(len(found), np.nan)
 
 
 def _averages(found: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
