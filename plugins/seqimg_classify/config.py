@@ -3,12 +3,15 @@
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
+from pydantic.config import JsonDict
 
 from seqimg.config import Config, Numbers, TaskConfig, Words
 
 __all__ = ["ClassifyConfig", "ClassifyRun"]
 
-_MEASURING = {"measures": True}  # such a field says how a model is measured: `eval` has a flag for it too
+_MEASURING: JsonDict = {
+    "measures": True
+}  # such a field says how a model is measured: `eval` has a flag for it too
 _CROPS = (1, 3, 5)
 
 
@@ -26,6 +29,10 @@ class ClassifyConfig(TaskConfig):
         description="How a clip's frames lie in its sequence: neighbours, evenly over all of it, or one of each "
         "of its parts.",
     )
+    steps: int = Field(500, ge=1, description="Optimiser steps.")
+    batch_size: int = Field(16, ge=1, description="Clips per step, of all processes together.")
+    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of AdamW.")
+    validate_every: int = Field(250, ge=1, description="Steps between validations.")
     mirror: bool = Field(
         False, description="Mirror half of the training clips: not where left and right tell classes apart."
     )

@@ -8,8 +8,9 @@ from torch import Tensor
 from seqimg.panels import Column, Curve, Panel, Picture, Table, Value
 from seqimg.task import Answers
 from seqimg_classify.answers import Scoring, Truth
-from seqimg_classify.metrics import BINS, Calibration, average_precision
+from seqimg_classify.metrics import BINS, Calibration
 from seqimg_classify.pictures import Sheet, confusion_png
+from seqimg_classify.precision import average_precision
 
 __all__ = ["Findings"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqimg.task import Row
+from seqimg.rows import Row
 from seqimg_classify.answers import Scoring
 
 __all__ = ["COLUMNS", "Segment", "Segments", "clock", "likeliest"]
@@ -15,6 +15,7 @@ __all__ = ["COLUMNS", "Segment", "Segments", "clock", "likeliest"]
 COLUMNS = ("segment", "start", "end", "frame", "frames", "rank", "label", "score")
 
 _DIGITS = 6  # of a score in a row
+_MOST_RECENT = 1000  # frames that a running answer is averaged over
 
 
 @dataclass
@@ -123,9 +124,6 @@ class Segments:
         while self._recent[0][0] < time - self._smooth:
             self._recent.popleft()
         return torch.stack([found for _, found in self._recent]).mean(0)
-
-
-_MOST_RECENT = 1000
 
 
 def likeliest(scores: Tensor, top: int, threshold: float) -> list[tuple[int, float]]:

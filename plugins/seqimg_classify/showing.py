@@ -6,8 +6,9 @@ from torch import Tensor
 
 from seqimg.data import resize, working_size
 from seqimg.drawing import colour_of, write
+from seqimg.rows import Row
 from seqimg.streaming import Stream
-from seqimg.task import Row, Seen, Shown
+from seqimg.task import Seen, Shown
 from seqimg_classify.answers import Scoring
 from seqimg_classify.config import ClassifyConfig, ClassifyRun
 from seqimg_classify.cuts import Cuts
@@ -41,11 +42,11 @@ def show(
         size = working_size(seen.frame.shape[-2], seen.frame.shape[-1], config.size)
         logits = stream.step(resize(seen.frame[None], size)[0])[0, -1]
         scores = segments.add(logits, seen.time, seen.index, new=ended is not None)
-        rows = ()
+        moments: tuple[Row, ...] = ()
         if options.answers == "frames" and segments.now is not None:
             moment = Segment(segments.now.number, seen.time, seen.time, seen.index, 1, scores)
-            rows = tuple(moment.rows(config.classes, options.top, options.threshold))
-        yield Shown(draw_answer(seen.frame, scores, config.classes, options.threshold), rows)
+            moments = tuple(moment.rows(config.classes, options.top, options.threshold))
+        yield Shown(draw_answer(seen.frame, scores, config.classes, options.threshold), moments)
     if segments.now is not None:
         yield told(segments.now)
 

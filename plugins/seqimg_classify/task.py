@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqimg.data import Batch, Datasets, Part, window_datasets
-from seqimg.data.classes import class_counts, clip_count, with_classes
+from seqimg.data.classes import class_counts, clip_count, labels_of, with_classes
 from seqimg.errors import SeqimgError
 from seqimg.nn.backbones import allow_backbone
 from seqimg.panels import Panel
@@ -55,6 +55,8 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
     def datasets(self, part: Part = "test") -> Datasets:
         """Cut clips; in training one of each sequence an epoch, in testing the views or the whole of it."""
         config = self.config
+        if config.model == "rows":
+            config = config.model_copy(update={"crop": 0})
         streaming = config.protocol == "streaming"
         length = config.frames or (_STREAMED if streaming else 0)
         data = window_datasets(
@@ -86,7 +88,8 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
                 hint="--data with sequences of other classes too",
             )
         counts = class_counts(found.train, len(wanted))
-        notes = [_rare(wanted, counts, number) for number in (0, 1)] if not config.class_counts else []
+        told = not config.class_counts and labels_of(found.train) is not None
+        notes = [_rare(wanted, counts, number) for number in (0, 1)] if told else []
         readings = (*found.readings, *(note for note in notes if note))
         train = found.train
         if config.mixup:
@@ -153,11 +156,13 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
         )
 
     def metrics(self) -> "MetricCollection":
-        """Return the figures of clips and of whole videos."""
+        """Shares of clips told right, and whether scores can be trusted; a video's are of its clips' mean scores."""
         # Takes most of a second to import, which running a model need not wait for.
         from seqimg_classify.metrics import collection
 
-        return collection(len(self.config.classes), self._judged())
+        config = self.config
+        several = config.protocol == "views" and config.views * config.crops > 1
+        return collection(len(config.classes), self._judged(), videos=several)
 
     def conventions(self) -> Mapping[str, str]:
         """Say how each metric is computed, and by which protocol sequences are measured."""

@@ -1,16 +1,16 @@
 """`seqimg TASK eval`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from seqimg import modelfolder
-from seqimg.cli.fields import reading_flags
+from seqimg.cli.fields import measuring, reading_flags
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.output import command, output
 from seqimg.cli.tables import figures_table
-from seqimg.config import ReadingConfig
+from seqimg.config import ReadingConfig, check_flags
 from seqimg.data import Datasets, Part
 from seqimg.data.splits import overlapping
 from seqimg.errors import SeqimgError, UsageError
@@ -33,12 +33,15 @@ def evaluate(
     layout: str | None,
     short: str | None,
     reading: ReadingConfig,
+    measures: Mapping[str, object],
     out: Path | None,
     overwrite: bool,
     batch_size: int,
     device: Literal["auto", "cpu", "cuda"],
 ) -> None:
     """Measure a model on sequences, beside the task's baselines.
+
+    `measures` are values of the task's configuration that say how it is measured, where not as in training.
 
     Raises:
         UsageError: No sequence is named.
@@ -61,11 +64,13 @@ def evaluate(
         "layout": layout or (kept.layout if set(data) <= set(kept.data) else "auto"),
         "short": short or kept.short,
     }
-    task = loaded.task.with_config(data=tuple(data), **cut, **reading.model_dump())
+    given = check_flags(type(kept), measures).model_dump(include=set(measures))
+    task = loaded.task.with_config(data=tuple(data), **cut, **reading.model_dump(), **given)
+    protocol = task.config.model_dump(mode="json", include=set(measuring(type(kept)).model_fields))
     with output().progress("Reading"):
         datasets = task.datasets(part)
     with datasets:
-        for line in datasets.readings:
+        for line in (*datasets.readings, *_said(protocol)):
             output().say(line)
         output().say(device_sentence(where, device))
         if sentence := kernel_sentence(loaded.model, where):
@@ -77,7 +82,7 @@ def evaluate(
             found = measure(task, loaded.model, datasets.test, batch_size=batch_size, advance=bar.advance)
     if not processes.is_main():
         return
-    result = {"task": spec.name, "model": str(model), "part": part, **asdict(found)}
+    result = {"task": spec.name, "model": str(model), "part": part, **protocol, **asdict(found)}
     if out is not None:
         with publish_file(out, overwrite=overwrite) as temporary:
             write_json(temporary, result)
@@ -86,6 +91,12 @@ def evaluate(
         output().say(f"Saved {out}")
     source = first if Path(first).exists() else "VIDEO"
     output().hint(command("seqimg", spec.name, "run", "--model", model, source, *reading_flags(reading)))
+
+
+def _said(protocol: Mapping[str, Any]) -> list[str]:
+    """Say how it is measured, of a task that can be measured in several ways."""
+    values = ", ".join(f"{name} {value}" for name, value in protocol.items())
+    return [f"Measuring with {values}."] if values else []
 
 
 def _warn_of_known(data: list[str], known: Sequence[str], part: Part, *, whole: bool) -> None:

@@ -6,12 +6,13 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
+from pydantic import create_model
 from pydantic.fields import FieldInfo
 from typer.core import TyperCommand
 
 from seqimg.config import Config, ReadingConfig, TaskConfig
 
-__all__ = ["SectionedCommand", "reading_flags", "with_flags"]
+__all__ = ["SectionedCommand", "measuring", "reading_flags", "with_flags"]
 
 _PLAIN = (bool, int, float, str)
 _HEADINGS: dict[type[Config], str] = {ReadingConfig: "Reading sequences", TaskConfig: "Training"}
@@ -89,6 +90,32 @@ def reading_flags(reading: ReadingConfig) -> list[str]:
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
             words += [f"--{name.replace('_', '-')}", text]
     return words
+
+
+def measuring(config: type[TaskConfig]) -> type[Config]:
+    """Return a class of those fields that say how a model is measured: `eval` has flags for them too.
+
+    A task marks such a field with `json_schema_extra={"measures": True}`.
+
+    Example:
+        >>> measuring(TaskConfig).model_fields
+        {}
+    """
+    fields: dict[str, Any] = {
+        name: (field.annotation, _as_trained(field))
+        for name, field in config.model_fields.items()
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("measures")
+    }
+    return create_model("Measuring", __base__=Config, **fields)
+
+
+def _as_trained(field: FieldInfo) -> FieldInfo:
+    return FieldInfo(
+        default=None,
+        annotation=field.annotation,
+        description=f"{field.description} [as in training]",
+        json_schema_extra=field.json_schema_extra,
+    )
 
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:

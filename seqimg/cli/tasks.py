@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from seqimg.cli.fields import SectionedCommand, with_flags
+from seqimg.cli.fields import SectionedCommand, measuring, with_flags
 from seqimg.config import Config, ReadingConfig, TaskConfig
 from seqimg.plugins import TaskSpec, resolve
 
@@ -108,7 +108,7 @@ def task_app(spec: TaskSpec) -> typer.Typer:
     for name, function in {
         "train": with_flags(_train(spec, config), hidden=("data",), flags=config),
         "run": with_flags(_run(spec, options), reading=ReadingConfig, flags=options),
-        "eval": with_flags(_eval(spec), reading=ReadingConfig),
+        "eval": with_flags(_eval(spec), reading=ReadingConfig, measures=measuring(config)),
     }.items():
         app.command(name, cls=SectionedCommand)(function)
     return app
@@ -277,6 +277,7 @@ def _eval(spec: TaskSpec) -> Any:
         device: Device = "auto",
         *,
         reading: dict[str, object],
+        measures: dict[str, object],
     ) -> None:
         """Measure a trained model beside its baselines."""
         from seqimg.cli.evaluate import evaluate as work
@@ -290,6 +291,7 @@ def _eval(spec: TaskSpec) -> Any:
             layout=layout,
             short=short,
             reading=check_flags(ReadingConfig, reading),
+            measures=measures,
             out=out,
             overwrite=overwrite,
             batch_size=batch_size,
