@@ -91,7 +91,8 @@ def _demo(task: "Task[Any, Any, Any]", folder: Path) -> "tuple[dict[str, object]
     from seqimg.publish import write_json
     from seqimg.training.evaluation import evaluate
     from seqimg.training.fit import fit
-    from seqimg.training.runs import Run, environment
+    from seqimg.training.runs import Run
+    from seqimg.training.surroundings import environment
 
     config = task.config
     sources = {
@@ -103,7 +104,7 @@ def _demo(task: "Task[Any, Any, Any]", folder: Path) -> "tuple[dict[str, object]
         (folder / "config.toml").write_text(text, encoding="utf-8")
         task = task.settled(data)
         with output().progress("Training", total=config.steps) as bar:
-            fitted = fit(task, data, run, show_progress(bar), begin=partial(say_kernel, config))
+            fitted = fit(task, data, run, show_progress(bar), begin=partial(say_kernel, config, run))
         with output().progress("Evaluating", total=len(data.test)) as bar:
             evaluation = evaluate(
                 task, fitted.model, data.test, batch_size=config.batch_size, advance=bar.advance

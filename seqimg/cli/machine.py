@@ -11,7 +11,7 @@ from seqimg.kernels import asked_for, explain, offers, select
 from seqimg.kernels.signature import signature_of
 from seqimg.nn import ConvRNN
 
-__all__ = ["chosen_device", "device_sentence", "kernel_for", "kernel_sentence"]
+__all__ = ["chosen_device", "device_sentence", "kernel_for", "kernel_sentence", "kernels_of"]
 
 _DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
@@ -67,14 +67,27 @@ def kernel_sentence(
         >>> kernel_sentence(ConvGRU(3, 8), torch.device("cpu")).split(" (")[0]
         'Kernel for conv_gru: fused'
     """
+    said = [
+        f"{name}: {kernel}" + (f" ({'; '.join(refused)})" if refused else "")
+        for name, (kernel, refused) in kernels_of(model, device, precision, streaming=streaming).items()
+    ]
+    return f"Kernel for {', '.join(said)}." if said else None
+
+
+def kernels_of(
+    model: nn.Module, device: torch.device, precision: str = "fp32", *, streaming: bool = False
+) -> dict[str, tuple[str, list[str]]]:
+    """Return for each kind of cell in a model the kernel that computes it, and why not one ranked before it.
+
+    Takes and raises what `kernel_sentence` does.
+    """
     layers = [module for module in model.modules() if isinstance(module, ConvRNN)]
     cells = {cell.name: cell for layer in layers for cell in layer.cells}
-    said = []
+    found = {}
     for name, cell in cells.items():
         op = "step" if streaming and offers(f"{cell.family}.step") else "sequence"
-        kernel, refused = kernel_for(cell, device.type, _DTYPES[precision], op=op)
-        said.append(f"{name}: {kernel}" + (f" ({'; '.join(refused)})" if refused else ""))
-    return f"Kernel for {', '.join(said)}." if said else None
+        found[name] = kernel_for(cell, device.type, _DTYPES[precision], op=op)
+    return found
 
 
 def kernel_for(

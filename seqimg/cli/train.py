@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from seqimg.cli.fields import reading_flags
-from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
+from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence, kernels_of
 from seqimg.cli.output import Bar, command, output
 from seqimg.cli.tables import figures_table
 from seqimg.cli.watch import memory_beside, tell_result, watched
@@ -33,6 +33,7 @@ from seqimg.training.pages import read_run_report
 from seqimg.training.records import read_run
 from seqimg.training.report import write_report
 from seqimg.training.runs import Run
+from seqimg.training.sections import shown
 from seqimg.training.stopping import TERMINATED
 from seqimg.training.summary import save_findings
 from seqimg.training.trackers import check_trackers
@@ -131,7 +132,7 @@ def _train(task: Task[Any, Any, Any], data: Datasets, run: Run, watch: Watch) ->
                 data,
                 run,
                 show_progress(bar, watch),
-                begin=partial(say_kernel, config),
+                begin=partial(say_kernel, config, run),
                 warn=output().warn,
             )
     except TrainingInterrupted as stopped:
@@ -163,11 +164,18 @@ def _say_stopped(task: Task[Any, Any, Any], run: Run, stopped: TrainingInterrupt
         raise SystemExit(TERMINATED)
 
 
-def say_kernel(config: TaskConfig, model: nn.Module) -> None:
-    """Say which kernel computes the model in training."""
-    sentence = kernel_sentence(model, chosen_device(config.device), config.precision)
+def say_kernel(config: TaskConfig, run: Run, model: nn.Module) -> None:
+    """Say which kernel computes the model in training, and have the run remember it, and the device."""
+    device = chosen_device(config.device)
+    sentence = kernel_sentence(model, device, config.precision)
     if sentence is not None:
         output().say(sentence)
+    if processes.is_main():
+        kernels = {name: kernel for name, (kernel, _) in kernels_of(model, device, config.precision).items()}
+        for name, before in run.note(device=device.type, kernels=kernels).items():
+            output().warn(
+                f"the run began with other {name} ({shown(before)}): its numbers are rounded otherwise"
+            )
 
 
 def _evaluation(task: Task[Any, Any, Any], model: Path) -> str:

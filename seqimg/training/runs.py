@@ -3,7 +3,7 @@
 | file | what |
 |---|---|
 | `config.toml` | every value and where it came from; `--config` takes it |
-| `environment.json` | versions, machine, command |
+| `environment.json` | versions, machine, command, state of the git repository, device and kernels |
 | `metrics.jsonl` | one line a step |
 | `checkpoints/last/`, `best/` | model folders of the last checkpoint and of the best validation so far |
 | `model/` | model folder of the best validation, written at the end |
@@ -12,27 +12,21 @@
 
 import json
 import os
-import platform
 import shutil
-import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Self
 
-import torch
-
-from seqimg import __version__
 from seqimg.errors import SeqimgError
-from seqimg.masking import masked_word
-from seqimg.publish import check_writable, explained, remove, write_json
+from seqimg.publish import check_writable, explained, publish_file, remove, write_json
 from seqimg.training.lock import FolderLock
 from seqimg.training.steps import StepReport
+from seqimg.training.surroundings import environment
 
-__all__ = ["Run", "environment"]
+__all__ = ["Run"]
 
 _METRICS = "metrics.jsonl"
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
@@ -151,6 +145,28 @@ class Run:
         """Bytes in `metrics.jsonl`."""
         return os.fstat(self._metrics).st_size
 
+    def note(self, **facts: object) -> dict[str, object]:
+        """Add facts to `environment.json`, such as what was chosen when the model was built.
+
+        Returns:
+            Those that it held already and that were others, as they were.
+
+        Raises:
+            SeqimgError: It cannot be written.
+        """
+        path = self.folder / "environment.json"
+        with explained(path):
+            try:
+                known = json.loads(path.read_bytes())
+            except (FileNotFoundError, ValueError, RecursionError):
+                known = None
+            if not isinstance(known, dict):  # the report says that it is damaged
+                return {}
+            if known | facts != known:
+                with publish_file(path, overwrite=True) as temporary:
+                    write_json(temporary, known | facts)
+        return {name: known[name] for name, fact in facts.items() if name in known and known[name] != fact}
+
     def log(self, report: StepReport) -> None:
         """Append one step to `metrics.jsonl`.
 
@@ -241,23 +257,3 @@ def _point(link: Path, folder: Path) -> None:
         temporary.symlink_to(folder.relative_to(link.parent), target_is_directory=True)
         os.replace(temporary, link)
     temporary.unlink(missing_ok=True)
-
-
-def environment() -> dict[str, object]:
-    """Return versions, machine and command: what a figure depends on beside the configuration."""
-    packages = {}
-    for name in ("torch", "triton", "accelerate", "numpy", "scikit-image", "av"):
-        try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            packages[name] = "missing"
-    return {
-        "seqimg": __version__,
-        "python": platform.python_version(),
-        "packages": packages,
-        "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "command": [Path(sys.argv[0]).name, *map(masked_word, sys.argv[1:])],
-    }
