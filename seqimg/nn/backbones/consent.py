@@ -29,7 +29,7 @@ def allow_backbone(name: str) -> None:
     names it (several separated by commas).
 
     Args:
-        name: `module:attribute`; names of [BACKBONES][seqimg.nn.backbones.BACKBONES] are always allowed.
+        name: `module:attribute`; names of `BACKBONES` are always allowed.
 
     Example:
         >>> allow_backbone("my_networks:resnet")
