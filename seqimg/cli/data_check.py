@@ -6,6 +6,8 @@ from dataclasses import asdict
 from itertools import count, islice
 from pathlib import Path
 
+from seqimg.cli.data_check_boxes import BoxesCheck, check_boxes
+from seqimg.cli.data_check_boxes import rows as boxes_rows
 from seqimg.cli.output import Table, as_word, command, on_one_line, output
 from seqimg.config import ReadingConfig
 from seqimg.errors import CheckFailedError
@@ -31,7 +33,11 @@ def check(
     """
     if out is not None:
         check_writable(out, overwrite=overwrite)
-    sequences = list(_named(paths, recursive))
+    sets = [one for path in paths if (one := check_boxes(path, reading, strict=len(paths) == 1)) is not None]
+    boxed = {one.path: one.sequences for one in sets}
+    sequences = [
+        path for name in paths for path in (boxed[name] if name in boxed else _named([name], recursive))
+    ]
     found: list[Checkup] = []
     with output().progress("Checking", total=len(sequences)) as bar:
         read = count(1)
@@ -44,14 +50,18 @@ def check(
             found.append(check_sequence(path, reading, strict=len(sequences) == 1, advance=advance))
             bar.advance()
     report = {"sequences": [asdict(checkup) for checkup in found], "summary": _summary(found)}
+    if sets:
+        report["boxes"] = [{**asdict(one), "problems": one.problems} for one in sets]
     if out is not None:
         with publish_file(out, overwrite=overwrite) as temporary:
             write_json(temporary, report)
-    output().data(report, Table(_COLUMNS, [row for checkup in found for row in _rows(checkup)]))
+    lines = [row for one in sets for row in boxes_rows(one)]
+    output().data(report, Table(_COLUMNS, lines + [row for checkup in found for row in _rows(checkup)]))
     output().say(_sentence(found))
     if out is not None:
         output().say(f"Saved {out}")
     _judge(found)
+    _judge_boxes(sets)
     output().hint(command("seqimg", "data", "info", as_word(sequences[0])))
 
 
@@ -140,6 +150,18 @@ def _judge(found: Several[Checkup]) -> None:
         if readable is not None
         else None,
     )
+
+
+def _judge_boxes(sets: Several[BoxesCheck]) -> None:
+    bad = [one for one in sets if one.problems]
+    if bad:
+        raise CheckFailedError(
+            f"the boxes of {bad[0].path} are not in order",
+            why="; ".join(bad[0].problems[:3]),
+            hint=None
+            if not bad[0].unusable
+            else "mend them, or leave such sequences out with --on-error skip",
+        )
 
 
 def _policies(checkup: Checkup) -> list[str]:

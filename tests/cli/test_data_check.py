@@ -218,3 +218,62 @@ def test_names_that_are_no_text(shelf: Path, tmp_path: Path) -> None:
         assert "\x1b" not in said.stdout + said.stderr
         assert "x y.npy" in said.stdout
     assert seqimg("data", "info", folder / os.fsdecode(b"\xfd.npy"), env=env).returncode == 1
+
+
+def _boxes(folder: Path, **changes: object) -> Path:
+    """Write a COCO-VID data set of one sequence of three frames."""
+    from seqimg import save_sequence
+
+    images = save_sequence(numbered(3), folder / "frames").path
+    pictures = sorted(picture.name for picture in images.glob("*.png"))
+    frame = {"video_id": 1, "width": 96, "height": 64}
+    box = {"category_id": 1, "bbox": [1, 2, 5, 6]}
+    tables = {
+        "videos": [{"id": 1, "name": "frames"}],
+        "images": [
+            {**frame, "id": number, "frame_id": number, "file_name": f"frames/{name}"}
+            for number, name in enumerate(pictures, 1)
+        ],
+        "annotations": [{**box, "id": 1, "image_id": 1, "visibility": 0.1}, {**box, "id": 2, "image_id": 3}],
+        "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
+        **changes,
+    }
+    path = folder / "boxes.json"
+    path.write_text(json.dumps(tables))
+    return path
+
+
+def test_data_sets_of_boxes(cli: Cli, tmp_path: Path) -> None:
+    with_boxes = _boxes(tmp_path)
+    report = _checked(cli, 0, with_boxes)
+    (found,) = report["boxes"]
+    assert (found["layout"], found["boxes"], found["unseen"]) == ("coco-vid", {"cat": 2, "dog": 0}, 1)
+    assert [one["state"] for one in report["sequences"]] == ["whole"]
+    shown = cli("data", "check", with_boxes)
+    assert "coco-vid: sequences 1, boxes 2 (cat 2)" in shown.stdout
+    assert "classes without a box: dog" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        ({"bbox": [200, 2, 5, 6], "category_id": 1}, "boxes outside their frame: 1; it has no boxes"),
+        ({"bbox": [1, 2, 5, 6], "category_id": 9}, "category 9 is none of 1, 2"),
+        (None, "it has no boxes"),
+    ],
+)
+def test_boxes_that_do_not_fit_are_found(
+    cli: Cli, tmp_path: Path, annotation: dict[str, object] | None, words: str
+) -> None:
+    several = [] if annotation is None else [{**annotation, "id": 1, "image_id": 1}]
+    result = cli("data", "check", _boxes(tmp_path, annotations=several))
+    assert result.returncode == (1 if "category" in words else 4)
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_json_that_is_no_data_set_stops_nothing_else(cli: Cli, tmp_path: Path, shelf: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    report = _checked(cli, 4, tmp_path / "a.json", shelf / "frames" / "good")
+    assert [one["state"] for one in report["sequences"]] == ["whole"]
+    assert "no COCO-VID file" in report["boxes"][0]["unusable"][0]

@@ -115,6 +115,8 @@ def read(path: str, layout: str = "auto", reading: ReadingConfig | None = None) 
         chosen.name,
         _sentence(path, chosen, saw, found),
         tuple(found.skipped),
+        found.over,
+        found.beyond,
     )
 
 

@@ -55,6 +55,8 @@ class Index:
         layout: Name of the layout it was read as.
         sentence: What was understood, in a line.
         skipped: Items that could not be used and were left out, each with its reason.
+        over: Boxes that reached over the edge of their frame and were cut off there.
+        beyond: Boxes outside their frame, which were left out.
     """
 
     items: tuple[Item, ...]
@@ -62,6 +64,8 @@ class Index:
     layout: str = "sequence"
     sentence: str = ""
     skipped: tuple[str, ...] = ()
+    over: int = 0
+    beyond: int = 0
 
 
 @dataclass
@@ -75,6 +79,8 @@ class Found:
         classes: Names of the classes.
         skipped: What was left out, and why.
         detail: What else to say of the data set.
+        over: Boxes that reached over the edge of their frame and were cut off there.
+        beyond: Boxes outside their frame, which were left out.
     """
 
     reading: ReadingConfig
@@ -83,6 +89,8 @@ class Found:
     classes: tuple[str, ...] = ()
     skipped: list[str] = field(default_factory=list)
     detail: str = ""
+    over: int = 0
+    beyond: int = 0
 
     def refuse(self, error: SeqimgError) -> None:
         """Raise an item's error, or note it where items that cannot be used are to be left out.

@@ -34,7 +34,8 @@ class Edges:
         return inside
 
     def tell(self, found: Found) -> None:
-        """Add what was cut to what is said of the data set."""
+        """Add what was cut to what is known and said of the data set."""
+        found.over, found.beyond = self.over, self.beyond
         told = [found.detail] if found.detail else []
         if self.over:
             told.append(f"boxes that reach over the frame's edge are cut off there ({self.over:,})")
