@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,14 +16,14 @@ from tests.support.cli import contents, start
 INTERRUPTED = (130, -signal.SIGINT)
 
 
-def _stopped(ready: Callable[[], bool], *arguments: str | Path) -> str:
-    """Start a command, press Ctrl-C once `ready`, and return what it said.
+def _stopped(ready: Callable[[int], bool], *arguments: str | Path) -> str:
+    """Start a command, press Ctrl-C once `ready`, asked with its process number, and return what it said.
 
     As from a terminal, all processes of the command are interrupted.
     """
     deadline = time.monotonic() + 240
     with start(*arguments) as process:
-        while not ready():
+        while not ready(process.pid):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -34,8 +35,8 @@ def _stopped(ready: Callable[[], bool], *arguments: str | Path) -> str:
     return said
 
 
-def _lines(path: Path, least: int) -> Callable[[], bool]:
-    return lambda: path.exists() and len(path.read_text().splitlines()) >= least
+def _lines(path: Path, least: int) -> Callable[[int], bool]:
+    return lambda pid: path.exists() and len(path.read_text().splitlines()) >= least
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
@@ -52,19 +53,23 @@ def test_training_leaves_a_checkpoint_that_loads(media: Path, tiny: list[str], w
 
 
 def test_before_the_first_step_nothing_is_left(media: Path, tiny: list[str]) -> None:
-    _stopped(Path("runs").exists, "predict", "train", media / "good.mp4", *tiny)
+    _stopped(lambda pid: Path("runs").exists(), "predict", "train", media / "good.mp4", *tiny)
     assert contents(Path.cwd()) == {}
 
 
-def test_while_it_loads(media: Path, tiny: list[str]) -> None:
-    began = time.monotonic()
-    _stopped(lambda: time.monotonic() > began + 1, "predict", "train", media / "good.mp4", *tiny)
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("library", ["_multiarray_umath", "libtorch_python"])
+def test_while_it_loads(media: Path, tiny: list[str], library: str) -> None:
+    def loads(pid: int) -> bool:
+        return library in Path(f"/proc/{pid}/maps").read_text()
+
+    _stopped(loads, "predict", "train", media / "good.mp4", *tiny)
     assert contents(Path.cwd()) == {}
 
 
 def test_run_leaves_no_half_a_result(media: Path, model: Path) -> None:
     flags = ["--model", model, "--horizon", "10000", "-o", "out/predicted.mp4"]
-    _stopped(lambda: any(Path("out").glob(".seqimg-*")), "predict", "run", media / "good.mp4", *flags)
+    _stopped(lambda pid: any(Path("out").glob(".seqimg-*")), "predict", "run", media / "good.mp4", *flags)
     assert contents(Path.cwd()) == {"out": ""}
 
 
@@ -75,8 +80,8 @@ def test_an_interrupted_demo_leaves_the_one_before() -> None:
         (before / name).write_text("of before")
     kept = contents(Path.cwd())
 
-    def trains() -> bool:
-        return any(_lines(path, 1)() for path in Path("runs").glob(".seqimg-*/metrics.jsonl"))
+    def trains(pid: int) -> bool:
+        return any(_lines(path, 1)(pid) for path in Path("runs").glob(".seqimg-*/metrics.jsonl"))
 
     _stopped(trains, "demo", "--steps", "1000000", "--minutes", "0")
     assert contents(Path.cwd()) == kept
