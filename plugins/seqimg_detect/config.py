@@ -15,7 +15,7 @@ class DetectConfig(TaskConfig):
 
     frames: int = Field(12, ge=1, description="Frames of a clip in training and evaluation.")
     classes: Words = Field((), description="Names of the classes; none takes those of the data.")
-    stride: int = Field(
+    grid: int = Field(
         4, ge=2, le=32, description="Pixels that one position of the maps stands for: 2, 4, 8, …"
     )
     widths: Numbers = Field(
@@ -43,12 +43,12 @@ class DetectConfig(TaskConfig):
     )
     most: int = Field(100, ge=1, le=1000, description="Most boxes of a frame.")
 
-    @field_validator("stride")
+    @field_validator("grid")
     @classmethod
-    def _power(cls, stride: int) -> int:
-        if stride & (stride - 1):
+    def _power(cls, grid: int) -> int:
+        if grid & (grid - 1):
             raise ValueError("it has to be a power of two")
-        return stride
+        return grid
 
     @field_validator("widths")
     @classmethod

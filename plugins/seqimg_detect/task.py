@@ -67,7 +67,7 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
         return Detector(
             config.channels,
             len(config.classes),
-            stride=config.stride,
+            stride=config.grid,
             widths=config.widths,
             memory=config.memory,
             cell=config.cell,
@@ -88,7 +88,7 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
         """Compare with the true boxes: a focal loss of the classes and one of the boxes' overlaps."""
         maps = outputs if outputs.ndim == 6 else outputs[:, None]
         classes = len(self.config.classes)
-        scores, boxes = clip_losses(maps, self.expected(batch), stride=self.config.stride, classes=classes)
+        scores, boxes = clip_losses(maps, self.expected(batch), stride=self.config.grid, classes=classes)
         each = scores + boxes  # of the model, and of its companion
         parts = {"scores": scores[0], "boxes": boxes[0]}
         return Losses(each.sum(), parts | ({"companion": each[1]} if len(each) > 1 else {}))
@@ -200,7 +200,7 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
         config = self.config
         found = (
             detections(
-                frame, stride=config.stride, threshold=threshold, most=config.most, overlap=config.overlap
+                frame, stride=config.grid, threshold=threshold, most=config.most, overlap=config.overlap
             )
             for frame in maps
         )

@@ -1,0 +1,112 @@
+"""What a detector can learn from, and what is said of data that it cannot."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqimg.data.generators.making import MakeRequest, make_dataset
+from seqimg.errors import SeqimgError
+from seqimg_detect.config import DetectConfig
+from seqimg_detect.task import DetectTask
+
+
+def _made(folder: Path, boxes: str = "coco-vid", length: int = 8) -> Path:
+    request = MakeRequest("tracks", count=4, length=length, size=(32, 32), format="frames", boxes=boxes)  # type: ignore[arg-type]
+    return make_dataset(request, folder).folder
+
+
+def _task(*data: Path, **values: object) -> DetectTask:
+    given = {"data": tuple(map(str, data)), "crop": 0, "frames": 4, "grid": 8, **values}
+    return DetectTask(DetectConfig(**given))  # type: ignore[arg-type]
+
+
+def _annotations(folder: Path) -> tuple[Path, dict[str, list[dict[str, object]]]]:
+    (file,) = [path for path in folder.rglob("*.json") if "annotations" in path.read_text()]
+    return file, json.loads(file.read_text())
+
+
+def _change(folder: Path, **tables: object) -> None:
+    file, content = _annotations(folder)
+    file.write_text(json.dumps(content | tables))
+
+
+@pytest.mark.parametrize("boxes", ["coco-vid", "mot"])
+def test_both_layouts_settle_classes_and_say_how_much_there_is(tmp_path: Path, boxes: str) -> None:
+    task = _task(_made(tmp_path / "set", boxes))
+    with task.datasets() as data:
+        settled = task.settled(data)
+        assert settled.labels() == ("disc", "square", "triangle", "cross")
+        assert any("boxes of 4 classes" in line and "disc" in line for line in data.readings)
+        clip = data.train[0]
+        assert clip.boxes is not None
+        assert len(clip.boxes)
+
+
+def test_boxes_follow_frames_that_are_made_smaller(tmp_path: Path) -> None:
+    folder = _made(tmp_path / "set")
+    with _task(folder).datasets("all") as full, _task(folder, size=16).datasets("all") as small:
+        one, other = full.test[0], small.test[0]
+    assert one.boxes is not None
+    assert other.boxes is not None
+    assert other.frames.shape[-2:] == (16, 16)
+    assert np.allclose(other.boxes.corners.numpy() * 2, one.boxes.corners.numpy(), atol=1e-5)
+
+
+def test_classes_of_other_data_are_matched_by_name(tmp_path: Path) -> None:
+    folder = _made(tmp_path / "set")
+    turned = ("cross", "triangle", "square", "disc")
+    with _task(folder).datasets("all") as one, _task(folder, classes=turned).datasets("all") as other:
+        first, second = one.test[0].boxes, other.test[0].boxes
+        assert other.classes == turned
+    assert first is not None
+    assert second is not None
+    assert (3 - first.labels).tolist() == second.labels.tolist()
+
+
+def test_a_class_that_the_model_does_not_know_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SeqimgError, match="does not know") as caught:
+        _task(_made(tmp_path / "set"), classes=("disk", "square", "triangle", "cross")).datasets()
+    assert "'disc'" in caught.value.message
+    assert "disk" in (caught.value.hint or "")
+
+
+def test_sequences_without_boxes_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "plain.npy", np.zeros((12, 16, 16, 3), np.uint8))
+    with pytest.raises(SeqimgError, match="comes without boxes") as caught:
+        _task(tmp_path / "plain.npy").datasets()
+    assert "coco-vid" in (caught.value.hint or "")
+    with pytest.raises(SeqimgError, match="comes without boxes"):
+        DetectTask(DetectConfig(data=("demo:motion",), crop=32, frames=3)).datasets()
+
+
+def test_empty_annotations_are_no_lesson(tmp_path: Path) -> None:
+    folder = _made(tmp_path / "set")
+    _change(folder, annotations=[])
+    with pytest.raises(SeqimgError, match="no box to learn from"):
+        _task(folder).datasets()
+
+
+def test_sequences_with_some_empty_frames_are_fine_and_rare_classes_are_said(tmp_path: Path) -> None:
+    folder = _made(tmp_path / "set")
+    _, tables = _annotations(folder)
+    _change(folder, annotations=[row for row in tables["annotations"] if row["category_id"] != 2])
+    with _task(folder).datasets() as data:
+        assert any("0 square" in line for line in data.readings)
+        (said,) = (line for line in data.readings if "hardly anything to learn from" in line)
+        assert "square" in said
+
+
+def test_clips_longer_than_the_sequences_are_refused_or_filled_up(tmp_path: Path) -> None:
+    folder = _made(tmp_path / "set", length=3)
+    with pytest.raises(SeqimgError, match="a clip needs 4"):
+        _task(folder).datasets()
+    task = _task(folder, short="pad")
+    with task.datasets() as data:
+        assert data.train[0].length == 3
+
+
+def test_single_frames_are_clips_of_one(tmp_path: Path) -> None:
+    with _task(_made(tmp_path / "set", length=1), frames=1).datasets() as data:
+        assert len(data.train[0].frames) == 1
