@@ -157,6 +157,9 @@ class Task(ABC, Generic[C, R, Answer]):
         numbers however the frames are split over calls.
         """
 
+    def progressed(self, share: float) -> None:
+        """Take note, before each step of training, of the share of it that is done; for what changes on the way."""
+
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Return the model's outputs for a batch, as training and evaluation see them."""
         outputs: Tensor = model(batch.frames)[0]
@@ -164,7 +167,10 @@ class Task(ABC, Generic[C, R, Answer]):
 
     @abstractmethod
     def expected(self, batch: Batch) -> Any:
-        """Return what the outputs should have been: a tensor, or anything else that slices by clip as one does."""
+        """Return what the outputs should have been: a tensor, or anything else that slices by clip as one does.
+
+        Where a tensor is NaN there is nothing to compare with; metrics that need whole frames leave those values out.
+        """
 
     def valid(self, batch: Batch) -> Tensor | None:
         """Return where `expected` holds something to compare with, bool that broadcasts to it; None if everywhere.
@@ -184,6 +190,10 @@ class Task(ABC, Generic[C, R, Answer]):
 
         Each computes one number, finite whatever the frames; `higher_is_better` says which end is the good one.
         """
+
+    def quick_metrics(self) -> "MetricCollection":
+        """Return what validations during training compute: all of `metrics()`, or the leading and some cheap ones."""
+        return self.metrics()
 
     def conventions(self) -> Mapping[str, str]:
         """Say of each metric in a sentence how it is computed: of what, in which range, averaged over what.

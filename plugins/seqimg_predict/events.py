@@ -122,7 +122,8 @@ class Fractions(Family):
 
         def figure(sums: Tensor) -> Tensor:
             wrong, most = sums.unflatten(-1, (len(self.thresholds), 2)).unbind(-1)
-            return (1 - wrong / most.masked_fill(most == 0, 1)).mean(-1)
+            skill: Tensor = (1 - wrong / most.masked_fill(most == 0, 1)).mean(-1)
+            return skill
 
         about = (
             f"Fractions skill score: shares of pixels of at least {at} of the value range in neighbourhoods of "
@@ -134,7 +135,8 @@ class Fractions(Family):
         """Return the share of events around each pixel; beyond the border there are none."""
         flat, margin = events.flatten(0, 1), self.side // 2
         rows = avg_pool2d(flat, (1, self.side), 1, (0, margin))
-        return avg_pool2d(rows, (self.side, 1), 1, (margin, 0)).unflatten(0, events.shape[:2])
+        shares: Tensor = avg_pool2d(rows, (self.side, 1), 1, (margin, 0)).unflatten(0, events.shape[:2])
+        return shares
 
 
 def _share(part: Tensor, whole: Tensor, otherwise: float) -> Tensor:

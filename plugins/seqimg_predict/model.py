@@ -11,7 +11,7 @@ with the velocities v and the change zero before training, so that learning star
 changes". Steady motion is a constant v, however far ahead.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
@@ -19,31 +19,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seqimg.errors import SeqimgError, UsageError
-from seqimg.nn import ConvRNN, State, crop_to, pad_to_multiple
-from seqimg_predict.matching import is_cut, matching_costs, matching_scores
+from seqimg.nn import ConvRNN, crop_to
 from seqimg_predict.motion import Forecast, apply_forecast, enlarge
+from seqimg_predict.reading import FLOW_UNIT, WEIGHT_START, Levels, PredictState, Reader, each_frame, head
 
 __all__ = ["Carried", "EncoderForecaster", "PredictState"]
 
-Levels = tuple[State, ...]
-"""The states of a stack of layers, finest level first."""
-
-_REACH = 3  # pixels a frame that matching looks for; what is faster is left to the convolutions
-_FLOW_UNIT = 2.0  # pixels a frame: one unit of the flow head's output
-_WEIGHT_START = 1.0  # the untrained weight is sigmoid(1) = 0.73: motion can be learnt from the first step
-
-
-class PredictState(NamedTuple):
-    """What the model carries between frames.
-
-    Attributes:
-        levels: The encoder's state, finest level first.
-        last: The last frame seen, `[B, C, H, W]`.
-    """
-
-    levels: Levels
-    last: Tensor
+_CHUNK = 8  # frames forecast at once: any horizon in constant memory
 
 
 class Carried(NamedTuple):
@@ -58,7 +40,7 @@ class Carried(NamedTuple):
     flow: Tensor | None
 
 
-class EncoderForecaster(nn.Module):
+class EncoderForecaster(Reader):
     """Predict any number of frames from any number of frames.
 
     Args:
@@ -69,6 +51,7 @@ class EncoderForecaster(nn.Module):
         kernel_size: Side of the recurrent convolutions.
         motion: Look for motion in the context, and move the last frame's pixels.
         cuts: Start afresh at a frame that does not continue the one before.
+        coordinates: Tell each position where in the frame it is.
 
     Example:
         >>> import torch
@@ -88,20 +71,20 @@ class EncoderForecaster(nn.Module):
         kernel_size: int = 3,
         motion: bool = True,
         cuts: bool = True,
+        coordinates: bool = False,
     ) -> None:
-        super().__init__()
-        self.channels, self.patch, self.cuts = channels, patch, cuts
-        self.multiple = patch * 2 ** (len(widths) - 1)
+        super().__init__(
+            channels,
+            widths,
+            patch=patch,
+            cell=cell,
+            kernel_size=kernel_size,
+            motion=motion,
+            cuts=cuts,
+            coordinates=coordinates,
+        )
         finest, coarsest = widths[0], widths[-1]
         layer = partial(ConvRNN, cell=cell, kernel_size=kernel_size)
-        seen = 2 * channels * patch**2 + ((2 * _REACH + 1) ** 2 if motion else 0)
-        self.sharpness = nn.Parameter(torch.tensor(8.0)) if motion else None
-        self.stem = nn.Sequential(nn.Conv2d(seen, finest, 3, padding=1), nn.SiLU())
-        self.encoders = nn.ModuleList(layer(width, width) for width in widths)
-        self.downs = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(fine, coarse, 3, stride=2, padding=1), nn.SiLU())
-            for fine, coarse in pairwise(widths)
-        )
         self.forecasters = nn.ModuleList(
             [*(layer(width, width) for width in widths[:-1]), layer(0, coarsest)]
         )
@@ -109,9 +92,9 @@ class EncoderForecaster(nn.Module):
             nn.Sequential(nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2), nn.SiLU())
             for fine, coarse in pairwise(widths)
         )
-        self.change = _head(finest, channels, patch)
+        self.change = head(finest, channels, patch)
         # Motion is finer than the states' grid: moving things have edges.
-        self.flow = _head(finest, 3, min(patch, 2)) if motion else None
+        self.flow = head(finest, 3, min(patch, 2)) if motion else None
 
     def forward(
         self, frames: Tensor, state: PredictState | None = None, *, horizon: int = 0
@@ -130,8 +113,8 @@ class EncoderForecaster(nn.Module):
             SeqimgError: The frames have another shape than the model or the state needs.
             UsageError: The horizon is negative.
         """
-        self._check(frames, state, horizon)
-        state = self._encode(frames, state)
+        self.check(frames, state, horizon)
+        _, state = self.read(frames, state)
         if horizon == 0:
             return frames.new_empty(frames.shape[0], 0, *frames.shape[2:]), state
         return apply_forecast(state.last, self.forecast(state, horizon)[0]), state
@@ -156,74 +139,24 @@ class EncoderForecaster(nn.Module):
             features, reached = self.forecasters[level](features, before.levels[level])
             after.append(reached)
             if level:
-                features = _each_frame(self.ups[level - 1], features)
+                features = each_frame(self.ups[level - 1], features)
         size = (state.last.shape[-2], state.last.shape[-1])
-        change = crop_to(_each_frame(self.change, features).to(state.last.dtype), size)
+        change = crop_to(each_frame(self.change, features).to(state.last.dtype), size)
         forecast, flow = Forecast(change), None
         if self.flow is not None:
-            moves = _each_frame(self.flow, features).to(state.last.dtype)  # [B, T, 3, h, w]
-            flows = _FLOW_UNIT * moves[:, :, :2].cumsum(1)
+            moves = each_frame(self.flow, features).to(state.last.dtype)  # [B, T, 3, h, w]
+            flows = FLOW_UNIT * moves[:, :, :2].cumsum(1)
             flows = flows if before.flow is None else flows + before.flow[:, None]
             flow = flows[:, -1]
             padded = (features.shape[-2] * self.patch, features.shape[-1] * self.patch)
-            motion = torch.cat([flows, (moves[:, :, 2:] + _WEIGHT_START).sigmoid()], dim=2)
+            motion = torch.cat([flows, (moves[:, :, 2:] + WEIGHT_START).sigmoid()], dim=2)
             forecast = Forecast(change, crop_to(enlarge(motion, padded), size))
         return forecast, Carried(tuple(reversed(after)), flow)
 
-    def _check(self, frames: Tensor, state: PredictState | None, horizon: int) -> None:
-        if frames.ndim != 5 or frames.shape[1] < 1 or frames.shape[2] != self.channels:
-            raise SeqimgError(
-                f"the forecaster cannot read frames of shape {tuple(frames.shape)}",
-                why=f"it takes [B, T, C, H, W] with at least one frame of {self.channels} channels",
-            )
-        if state is not None and state.last.shape != frames[:, 0].shape:
-            raise SeqimgError(
-                f"the frames before were {tuple(state.last.shape)}, these are {tuple(frames[:, 0].shape)}",
-                why="a sequence keeps its size",
-                hint="state=None to start afresh",
-            )
-        if horizon < 0:
-            raise UsageError(f"horizon={horizon} is no number of frames", why="it has to be 0 or more")
-
-    def _encode(self, frames: Tensor, state: PredictState | None) -> PredictState:
-        features, starts = self._look(frames, None if state is None else state.last)
-        levels = []
-        for level, encoder in enumerate(self.encoders):
-            before = None if state is None else state.levels[level]
-            features, after = encoder(features, before, reset_mask=starts)
-            levels.append(after)
-            if level < len(self.downs):
-                features = _each_frame(self.downs[level], features)
-        return PredictState(tuple(levels), frames[:, -1])
-
-    def _look(self, frames: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the finest features `[B, T, C', h, w]` and which frames start a sequence, `[B, T]`."""
-        first = frames[:, :1] if last is None else last[:, None]
-        past = torch.cat([first, frames[:, :-1]], dim=1)
-        now, before = (pad_to_multiple(part.flatten(0, 1), self.multiple) for part in (frames, past))
-        costs = matching_costs(now, before, reach=_REACH, patch=self.patch)
-        starts = is_cut(costs, now).unflatten(0, frames.shape[:2]) & self.cuts
-        if last is None:
-            starts = torch.cat([torch.ones_like(starts[:, :1]), starts[:, 1:]], dim=1)
-        follows = ~starts.flatten()[:, None, None, None]
-        pictures = torch.cat([2 * now - 1, 4 * (now - before) * follows], dim=1)
-        seen = [nn.functional.pixel_unshuffle(pictures, self.patch)]
-        if self.sharpness is not None:
-            seen.append(matching_scores(costs, self.sharpness) * follows)
-        features: Tensor = self.stem(torch.cat(seen, dim=1))
-        return features.unflatten(0, frames.shape[:2]), starts
-
-
-def _head(width: int, out: int, finer: int) -> nn.Sequential:
-    """Two convolutions whose output, `finer` times finer than their input, is zero before training."""
-    last = nn.Conv2d(width, out * finer**2, 3, padding=1)
-    nn.init.zeros_(last.weight)
-    if last.bias is not None:
-        nn.init.zeros_(last.bias)
-    return nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.SiLU(), last, nn.PixelShuffle(finer))
-
-
-def _each_frame(function: Callable[[Tensor], Tensor], clips: Tensor) -> Tensor:
-    """Apply a picture function to every frame of `[B, T, C, H, W]`."""
-    applied: Tensor = function(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])
-    return applied
+    def rollout(self, state: PredictState, last: Tensor, horizon: int, first: int = 0) -> Iterator[Tensor]:
+        """Yield the frames to come, each made of `last` at once: nothing is blurred by repetition."""
+        size, carried = (last.shape[-2], last.shape[-1]), None
+        for begun in range(0, horizon, _CHUNK):
+            forecast, carried = self.forecast(state, min(_CHUNK, horizon - begun), carried)
+            for number in range(max(first - begun, 0), forecast.change.shape[1]):
+                yield apply_forecast(last, forecast.frame(number).resized(size))[:, 0]

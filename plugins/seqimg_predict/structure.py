@@ -32,7 +32,8 @@ class Structure(Family):
         """Add up the SSIM of each frame for both ranges, and count the frames that have one."""
         pairs = zip(outputs.flatten(0, 1).split(_FRAMES), truth.flatten(0, 1).split(_FRAMES), strict=True)
         found = torch.cat([_each(own, true) for own, true in pairs])  # [B T, 3]
-        return found.unflatten(0, truth.shape[:2]).sum(0)
+        sums: Tensor = found.unflatten(0, truth.shape[:2]).sum(0)
+        return sums
 
     def measures(self) -> tuple[Measure, ...]:
         """Return ssim and ssim_openstl."""

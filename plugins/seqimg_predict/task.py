@@ -1,9 +1,8 @@
 """Frame prediction as a task: what is asked, what counts as right, what stands beside it."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,26 +16,30 @@ from seqimg.data import (
     WindowDataset,
     resize,
     window_datasets,
-    working_size,
 )
-from seqimg.errors import SeqimgError
 from seqimg.panels import Panel
 from seqimg.streaming import Stream
 from seqimg.task import Answers, Baseline, Example, Losses, Seen, Shown, Task
 from seqimg_predict.augment import Augmented
+from seqimg_predict.baselines import flow_extrapolation, linear_extrapolation
 from seqimg_predict.config import PredictConfig, PredictRun
-from seqimg_predict.leadtime import LeadTimes
-from seqimg_predict.masks import held, last_valid, masked_mean, mean_valid
-from seqimg_predict.model import EncoderForecaster, PredictState
-from seqimg_predict.motion import Forecast, apply_forecast
+from seqimg_predict.leadtime import Events, LeadTimes
+from seqimg_predict.losses import Compared, loss_terms
+from seqimg_predict.masks import held, last_valid, mean_valid
+from seqimg_predict.measures import Measure
+from seqimg_predict.measuring import event_measures, lead_time_measures, picture_measures
+from seqimg_predict.model import EncoderForecaster
+from seqimg_predict.next_frame import NextFrame
+from seqimg_predict.reading import Reader
+from seqimg_predict.showing import COLUMNS, ahead, rolling
+from seqimg_predict.terms import parse_loss
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
 
 __all__ = ["PredictTask"]
 
-_CHUNK = 8  # frames forecast at once: any horizon in constant memory
-_FLOOR = 1e-4  # (1 % of the value range)²: below it a difference counts as noise
+_MODELS: dict[str, type[Reader]] = {"encoder_forecaster": EncoderForecaster, "next_frame": NextFrame}
 
 
 class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
@@ -49,6 +52,8 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
     leading_metric = "mse"
     Config = PredictConfig
     RunOptions = PredictRun
+    columns = COLUMNS
+    _progress = 1.0
 
     def datasets(self, part: Part = "test") -> Datasets:
         """Cut windows of context and horizon; in testing, no frame is predicted twice."""
@@ -59,10 +64,10 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
             return data  # generated sequences never repeat themselves
         return replace(data, train=Augmented(data.train, config.augment, config.seed))
 
-    def build_model(self) -> EncoderForecaster:
-        """Build the untrained encoder-forecaster."""
+    def build_model(self) -> Reader:
+        """Build the untrained model that the configuration names."""
         config = self.config
-        return EncoderForecaster(
+        return _MODELS[config.model](
             config.channels,
             config.widths,
             patch=config.patch,
@@ -70,66 +75,102 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
             kernel_size=config.kernel_size,
             motion=config.motion,
             cuts=config.cuts,
+            coordinates=config.coordinates,
         )
+
+    def progressed(self, share: float) -> None:
+        """Note how much of the training is done, which decides how much the model is helped."""
+        self._progress = share
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Predict `[B, horizon, C, H, W]` from each clip's context; clipped to [0, 1] except in training.
 
-        Where a value is missing the model sees the pixel's last one.
+        Where a value is missing the model sees the pixel's last one. In training the model `next_frame` also
+        predicts each frame of the context but the first, and is given part of the true frames to come.
         """
-        prediction: Tensor = model(held(*self._seen(batch)), horizon=self.config.horizon)[0]
-        return prediction if model.training else prediction.clamp(0, 1)
+        context, horizon = self.config.context, self.config.horizon
+        if not model.training:
+            seen: Tensor = model(held(*self._seen(batch)), horizon=horizon)[0]
+            return seen.clamp(0, 1)
+        if self.config.model != "next_frame":
+            prediction: Tensor = model(held(*self._seen(batch)), horizon=horizon)[0]
+            return prediction
+        frames = held(batch.frames, batch.valid())
+        given = torch.rand(len(frames), horizon - 1) < self.share_given()
+        passed: Tensor = model(
+            frames[:, :context],
+            horizon=horizon,
+            future=frames[:, context:],
+            given=given.to(frames.device),
+        )[0]
+        return passed
+
+    def share_given(self) -> float:
+        """Return which share of the true frames to come the model is given at this point of its training."""
+        begin, end = self.config.sampling
+        if self._progress < begin:
+            return 1.0
+        return 0.0 if self._progress >= end else (end - self._progress) / (end - begin)
 
     def expected(self, batch: Batch) -> Tensor:
-        """Return the true frames after the context, `[B, horizon, C, H, W]`."""
-        return batch.frames[:, self.config.context :]
+        """Return the true frames after the context, `[B, horizon, C, H, W]`; NaN where there is no value."""
+        valid, future = batch.valid(), slice(self.config.context, None)
+        truth = batch.frames[:, future]
+        return truth if valid is None else truth.masked_fill(~valid[:, future], torch.nan)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Losses:
         """Compare with the true frames.
 
-        `relative` is the clip's squared error over that of copying its last frame, so that quiet
-        and lively sequences teach equally; 1 means no better than copying.
+        Outputs may begin earlier than after the context, as those of a model that always predicts the next
+        frame do in training.
         """
-        truth = self.expected(batch)
-        valid = self.valid(batch)
-        error = outputs - truth
-        mse = masked_mean(error.square(), valid)
-        if self.config.loss == "l1":
-            total = masked_mean(error.abs(), valid)
-        elif self.config.loss == "mse":
-            total = mse
-        else:
-            clip = (1, 2, 3, 4)
-            last = self._context(batch)[:, -1:] if valid is None else last_valid(*self._seen(batch))
-            copied = masked_mean((truth - last).square(), valid, clip)
-            total = (masked_mean(error.square(), valid, clip) / (copied + _FLOOR)).mean()
-        return Losses(total, {"mse": mse})
-
-    def valid(self, batch: Batch) -> Tensor | None:
-        """Return where the true frames after the context have a value: neither missing nor padding."""
-        valid = batch.valid()
-        return None if valid is None else valid[:, self.config.context :]
+        count = outputs.shape[1]
+        seen, valid = held(*self._seen(batch)), batch.valid()
+        # What copying would have said: of the context the frame before, of the future its last frame.
+        copied = torch.cat([seen[:, :-1], seen[:, -1:].expand(-1, self.config.horizon, -1, -1, -1)], dim=1)
+        names = parse_loss(self.config.loss)
+        compared = Compared(
+            outputs,
+            batch.frames[:, -count:],
+            None if valid is None else valid[:, -count:],
+            copied[:, -count:],
+            self.config.thresholds,
+            self.config.balance or tuple(2.0**place for place in range(len(self.config.thresholds) + 1)),
+        )
+        parts = loss_terms(compared, {**names, "mse": 1.0})
+        total = torch.stack([weight * parts[name] for name, weight in names.items()]).sum()
+        return Losses(total, parts)
 
     def metrics(self) -> "MetricCollection":
-        """Errors per pixel and channel of frames in [0, 1], predictions clipped, over all predicted frames."""
-        # Takes most of a second to import, which running a model need not wait for.
-        from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
+        """Everything that predictions are measured by; scores of events if there are thresholds."""
+        from seqimg_predict.figures import collection  # takes most of a second, which `run` need not wait for
 
-        return MetricCollection({"mse": MeanSquaredError(), "mae": MeanAbsoluteError()})
+        return collection(self._measures())
+
+    def quick_metrics(self) -> "MetricCollection":
+        """What validations during training measure: those of the configuration."""
+        from seqimg_predict.figures import collection
+
+        return collection([measure for measure in self._measures() if measure.kind in self.config.metrics])
 
     def conventions(self) -> Mapping[str, str]:
         """Say how each metric is computed."""
-        where = (
-            "per pixel and channel of frames in [0, 1], predictions clipped, mean over all predicted frames"
-        )
-        return {"mse": f"Squared error {where}.", "mae": f"Absolute error {where}."}
+        return {measure.name: measure.about for measure in self._measures()}
 
     def baselines(self, model: nn.Module) -> Mapping[str, Baseline]:
-        """Copying the last frame, and the mean of the context; of pixels that are missing, what was seen of them."""
-        return {
-            "copy_last": lambda batch: last_valid(*self._seen(batch)).expand_as(self.expected(batch)),
-            "mean_frame": lambda batch: mean_valid(*self._seen(batch)).expand_as(self.expected(batch)),
+        """Copying the last frame, and others; of pixels that are missing, what was seen of them."""
+        horizon = self.config.horizon
+
+        def alike(frame: Tensor) -> Tensor:
+            return frame.expand(-1, horizon, -1, -1, -1)
+
+        answers: dict[str, Baseline] = {
+            "copy_last": lambda batch: alike(last_valid(*self._seen(batch))),
+            "mean_frame": lambda batch: alike(mean_valid(*self._seen(batch))),
+            "linear": lambda batch: linear_extrapolation(held(*self._seen(batch)), horizon),
+            "flow": lambda batch: flow_extrapolation(held(*self._seen(batch)), horizon),
         }
+        return {name: answers[name] for name in self.config.baselines}
 
     def decode(self, outputs: Tensor) -> Iterable[Tensor]:
         """Yield the predicted frames of one sequence, clipped to [0, 1]."""
@@ -140,35 +181,9 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         return resize(answer[None], (frame.shape[-2], frame.shape[-1]))[0]
 
     def show(self, stream: Stream, frames: Iterable[Seen], options: PredictRun) -> Iterator[Shown]:
-        """Read all frames, then yield the predicted ones (after the last `lead_in` of the source).
-
-        The model works at its own size, but what it says about the last frame is done to the frame
-        in its own size: what stands still stays as sharp as it was, and so does what moves.
-        """
-        recent: deque[Tensor] = deque(maxlen=max(options.lead_in, 1))
-        last = small = torch.zeros(())
-        for frame in (seen.frame for seen in frames):
-            recent.append(frame)
-            size = working_size(frame.shape[-2], frame.shape[-1], self.config.size)
-            resized = resize(frame[None], size)[0]
-            # Where a value is missing, the pixel's last one stays.
-            last, small = (
-                torch.where(new.isnan(), old, new) for new, old in ((frame, last), (resized, small))
-            )
-            stream.step(small)
-        if stream.frames_seen < self.config.context:
-            raise SeqimgError(
-                f"the sequence has {stream.frames_seen} frames, this model needs {self.config.context} to predict from",
-                why="it was trained with that much context",
-            )
-        last = last[None].to(stream.device)
-        if options.lead_in:
-            yield from map(Shown, recent)
-        for forecast in _forecasts(stream, options.horizon):
-            with torch.inference_mode():
-                outputs = apply_forecast(last, forecast.resized((last.shape[-2], last.shape[-1])))
-            for answer in self.decode(outputs):
-                yield Shown(self.draw(last[0], answer).cpu())
+        """Yield the frames to come after all others; or, rolling, every prediction beside what came."""
+        work = rolling if options.rolling else ahead
+        return work(stream, frames, self.config, options)
 
     def example(self, outputs: Tensor, batch: Batch, item: int) -> Example:
         """Return one clip's context, truth and prediction as pictures."""
@@ -181,16 +196,23 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         return Example(
             name=f"{source.path} from frame {source.first}",
             context=pictures(self._context(batch)),
-            truth=pictures(self.expected(batch)),
+            truth=pictures(batch.frames[:, self.config.context :]),
             answer=pictures(outputs),
         )
 
     def panels(self, answers: Iterable[Answers]) -> tuple[Panel, ...]:
-        """Return errors and sharpness against lead time."""
-        times = LeadTimes()
+        """Return errors, sharpness and what else there is against lead time; scores of events by threshold."""
+        config = self.config
+        times = LeadTimes(lead_time_measures(config.thresholds, config.neighbourhood))
+        events = Events(config.thresholds, config.neighbourhood)
         for found in answers:
-            times.add(found.outputs, self.expected(found.batch), self.valid(found.batch))
-        return (times.panel(),)
+            expected = self.expected(found.batch)
+            times.add(found.outputs, expected)
+            events.add(found.outputs, expected)
+        return (times.panel(), *events.panels())
+
+    def _measures(self) -> tuple[Measure, ...]:
+        return (*picture_measures(), *event_measures(self.config.thresholds, self.config.neighbourhood))
 
     def _context(self, batch: Batch) -> Tensor:
         return batch.frames[:, : self.config.context]
@@ -199,15 +221,3 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         """Return the context and where it has values."""
         valid = batch.valid()
         return self._context(batch), None if valid is None else valid[:, : self.config.context]
-
-
-def _forecasts(stream: Stream, horizon: int) -> Iterator[Forecast]:
-    """Yield the forecast of each time after what the stream has read."""
-    model, state = cast(EncoderForecaster, stream.model), cast(PredictState, stream.state)
-    carried, left = None, horizon
-    while left:
-        with torch.inference_mode():
-            forecast, carried = model.forecast(state, min(left, _CHUNK), carried)
-        steps = forecast.change.shape[1]
-        left -= steps
-        yield from (forecast.frame(number) for number in range(steps))

@@ -56,9 +56,11 @@ class Evaluation:
 class _Tally:
     """Metrics of the model and of each baseline."""
 
-    def __init__(self, task: AnyTask, names: list[str], device: torch.device) -> None:
-        self.order, self.seen = metric_names(task), False
-        self.metrics = {name: cast(MetricCollection, task.metrics().to(device)) for name in names}
+    def __init__(self, task: AnyTask, names: list[str], device: torch.device, *, quick: bool = False) -> None:
+        self.seen, fresh = False, task.quick_metrics if quick else task.metrics
+        self.metrics = {name: cast(MetricCollection, fresh().to(device)) for name in names}
+        computed = self.metrics[names[0]]
+        self.order = [name for name in metric_names(task) if name in computed]
 
     def update(self, outputs: Mapping[str, Tensor], expected: Any, valid: Tensor | None) -> None:
         if valid is not None:
@@ -67,6 +69,8 @@ class _Tally:
             outputs = {name: output[valid] for name, output in outputs.items()}
             if not len(expected):
                 return
+        elif isinstance(expected, Tensor) and expected.is_floating_point() and expected.isnan().all():
+            return
         self.seen = True
         for name, output in outputs.items():
             self.metrics[name].update(*comparable(output, expected))
@@ -169,10 +173,10 @@ def evaluate(
 
 @torch.inference_mode()
 def validate(task: AnyTask, model: nn.Module, data: ClipDataset, *, batch_size: int = 8) -> dict[str, float]:
-    """Compute the model's own metrics only; training calls this."""
+    """Compute the model's own quick metrics only; training calls this."""
     model.eval()
     device = next(model.parameters()).device
-    tally = _Tally(task, ["model"], device)
+    tally = _Tally(task, ["model"], device, quick=True)
     for batch in _batches(data, batch_size, device):
         tally.update({"model": task.forward(model, batch)}, task.expected(batch), task.valid(batch))
     return tally.figures()["model"]

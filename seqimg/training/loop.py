@@ -195,6 +195,7 @@ class Trainer:
 
     def _set_learning_rate(self) -> float:
         progress = self.result.steps / self.plan.steps
+        self.task.progressed(progress)
         # Half a step on, so that neither the first nor the last step is wasted at a rate of zero.
         factor = learning_rate_factor(
             progress + 0.5 / self.plan.steps, self.config.warmup, self.config.schedule

@@ -19,7 +19,7 @@ def test_it_writes_all_there_is_to_see_and_replaces_only_itself(cli: Cli) -> Non
     assert {"metrics.json", "prediction.gif", "strip.png", "report.html", "model"} <= set(contents(folder))
     assert list(contents(Path("runs"))) == ["demo", *(f"demo/{name}" for name in contents(folder))]
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert set(metrics["heldout"]) == {"model", "copy_last", "mean_frame"}
+    assert set(metrics["heldout"]) == {"model", "copy_last", "mean_frame", "linear", "flow"}
     assert json.loads(done.stdout)["heldout"] == metrics["heldout"]
     assert done.stderr.splitlines()[-2:] == [
         "Saved runs/demo/report.html",

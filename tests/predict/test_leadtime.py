@@ -17,7 +17,7 @@ def _row(panel: Panel, table: int, name: str) -> list[float]:
 def test_a_prediction_that_is_right_has_no_error_and_is_as_sharp() -> None:
     truth = torch.rand(2, 5, 3, 6, 7)
     times = LeadTimes()
-    times.add({"model": truth, "copy_last": truth[:, :1].expand_as(truth)}, truth, None)
+    times.add({"model": truth, "copy_last": truth[:, :1].expand_as(truth)}, truth)
     panel = times.panel()
     assert panel.beside_figures
     assert _row(panel, 0, "model") == [0.0] * 5
@@ -30,7 +30,7 @@ def test_blur_is_less_sharp_and_noise_more() -> None:
     truth = torch.rand(4, 2, 1, 32, 32, generator=rng)
     blurred = torch.nn.functional.avg_pool2d(truth.flatten(0, 1), 3, 1, 1).view_as(truth)
     times = LeadTimes()
-    times.add({"model": blurred, "noisy": (truth + 0.5 * torch.randn_like(truth))}, truth, None)
+    times.add({"model": blurred, "noisy": (truth + 0.5 * torch.randn_like(truth))}, truth)
     panel = times.panel()
     assert max(_row(panel, 1, "model")) < 0.6
     assert min(_row(panel, 1, "noisy")) > 1.1
@@ -54,8 +54,8 @@ def test_batches_add_up_to_the_definition(
     times, start = LeadTimes(), 0
     for size in sizes:
         part = slice(start, start + size)
-        mask = torch.from_numpy(valid[part]) if masked else None
-        times.add({"model": torch.from_numpy(said[part])}, torch.from_numpy(truth[part]), mask)
+        came = torch.from_numpy(np.where(valid[part], truth[part], np.nan).astype(np.float32))
+        times.add({"model": torch.from_numpy(said[part])}, came)
         start += size
     panel = times.panel()
     found = panel.curves[0].series["model"][1]
@@ -72,5 +72,5 @@ def test_batches_add_up_to_the_definition(
 
 def test_what_is_flat_has_no_sharpness() -> None:
     times = LeadTimes()
-    times.add({"model": torch.rand(1, 2, 1, 1, 1)}, torch.zeros(1, 2, 1, 1, 1), None)
+    times.add({"model": torch.rand(1, 2, 1, 1, 1)}, torch.zeros(1, 2, 1, 1, 1))
     assert times.panel().tables[1].rows["model"] == (None, None)

@@ -181,7 +181,7 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "named"),
     [
-        ({"task": "classify"}, SeqimgError, "classify"),
+        ({"task": "caption"}, SeqimgError, "caption"),
         ({"format": 3}, SeqimgError, "format 3"),
         ({"format": "1"}, SeqimgError, "not a model's configuration"),
         ({"config": {"widths": [-1]}}, SeqimgError, "widths"),

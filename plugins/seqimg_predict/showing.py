@@ -1,0 +1,146 @@
+"""What `seqimg predict run` shows: the frames to come, or every prediction beside what came."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from seqimg.data import resize, working_size
+from seqimg.errors import SeqimgError, UsageError
+from seqimg.rows import Row
+from seqimg.streaming import Stream
+from seqimg.task import Seen, Shown
+from seqimg_predict.config import PredictConfig, PredictRun
+from seqimg_predict.reading import PredictState, Reader
+
+__all__ = ["COLUMNS", "ahead", "rolling"]
+
+COLUMNS = ("frame", "time", "lead", "mse", "copy_last_mse")
+"""What is told of each predicted frame: its place and time in the source, how many frames ahead it was predicted,
+and how far off it and the last frame known then were (None where nothing of the truth is there)."""
+
+_MOST = 2**30  # bytes of predictions that wait for their truth
+
+
+class _Watched:
+    """A source as the model reads it: at its working size, pixels without a value as they last were."""
+
+    def __init__(self, stream: Stream, config: PredictConfig) -> None:
+        self._stream, self._config = stream, config
+        self.last = self._small = torch.zeros(())
+
+    def read(self, frame: Tensor) -> None:
+        """Take in the next frame, `[C, H, W]`."""
+        small = resize(frame[None], working_size(frame.shape[-2], frame.shape[-1], self._config.size))[0]
+        self.last, self._small = (
+            torch.where(new.isnan(), old, new) for new, old in ((frame, self.last), (small, self._small))
+        )
+        self._stream.step(self._small)
+
+    def knows_enough(self) -> bool:
+        """Whether there was as much as the model needs to predict from."""
+        return self._stream.frames_seen >= self._config.context
+
+    def check(self) -> None:
+        """Refuse a source that ended too early."""
+        if not self.knows_enough():
+            raise SeqimgError(
+                f"the sequence has {self._stream.frames_seen} frames, this model needs {self._config.context} "
+                "to predict from",
+                why="it was trained with that much context",
+            )
+
+    def predict(self, horizon: int, first: int = 0) -> Iterator[Tensor]:
+        """Yield the frames to come from number `first` on, `[C, H, W]` in the source's size, in [0, 1]."""
+        model, state = cast(Reader, self._stream.model), cast(PredictState, self._stream.state)
+        with torch.inference_mode():
+            frames = model.rollout(state, self.last[None].to(self._stream.device), horizon, first)
+            for frame in frames:
+                yield frame[0].clamp(0, 1).cpu()
+
+
+def ahead(
+    stream: Stream, frames: Iterable[Seen], config: PredictConfig, options: PredictRun
+) -> Iterator[Shown]:
+    """Read all frames, then yield the predicted ones, after the last `lead_in` of the source.
+
+    The model works at its own size, but what it says about the last frame is done to the frame in its own
+    size: what stands still stays as sharp as it was, and so does what moves.
+    """
+    recent: deque[Tensor] = deque(maxlen=max(options.lead_in, 1))
+    watched = _Watched(stream, config)
+    for seen in frames:
+        recent.append(seen.frame)
+        watched.read(seen.frame)
+    watched.check()
+    if options.lead_in:
+        yield from map(Shown, recent)
+    yield from map(Shown, watched.predict(options.horizon))
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A prediction until its truth comes."""
+
+    picture: Tensor
+    last: Tensor
+    lead: int
+
+
+def rolling(
+    stream: Stream, frames: Iterable[Seen], config: PredictConfig, options: PredictRun
+) -> Iterator[Shown]:
+    """Predict from every frame, or every `every`-th, and yield each predicted frame once it has come.
+
+    A picture is the truth, the prediction, and prediction less truth, side by side; grey is no difference. Of
+    several predictions of one frame the one that looks furthest ahead is shown.
+    """
+    watched, waiting = _Watched(stream, config), dict[int, _Waiting]()
+    number = 0
+    for number, seen in enumerate(frames):
+        found = waiting.pop(number, None)
+        if found is not None:
+            yield _beside(seen, found)
+        watched.read(seen.frame)
+        if watched.knows_enough() and (number + 1 - config.context) % options.every == 0:
+            _check_size(seen.frame, options.horizon)
+            # What is further back is waiting already, from an earlier frame.
+            first = max(waiting, default=number) - number
+            for lead, picture in enumerate(watched.predict(options.horizon, first), start=first + 1):
+                waiting[number + lead] = _Waiting(picture, watched.last, lead)
+    watched.check()
+    if stream.frames_seen == config.context:
+        raise SeqimgError(
+            f"the sequence has {stream.frames_seen} frames, all of which this model needs to predict from",
+            why="none comes after them to be compared with",
+            hint="leave --rolling out",
+        )
+
+
+def _beside(seen: Seen, found: _Waiting) -> Shown:
+    truth, valid = seen.frame, ~seen.frame.isnan()
+    difference = torch.where(valid, found.picture - truth, 0)
+    copied = torch.where(valid, found.last - truth, 0)
+    count = int(valid.sum())
+    row: Row = {
+        "frame": seen.index,
+        "time": round(seen.time, 6),
+        "lead": found.lead,
+        "mse": float(difference.square().sum() / count) if count else None,
+        "copy_last_mse": float(copied.square().sum() / count) if count else None,
+    }
+    return Shown(torch.cat([truth, found.picture, (0.5 + difference).clamp(0, 1)], dim=-1), (row,))
+
+
+def _check_size(frame: Tensor, horizon: int) -> None:
+    size = 2 * frame.numel() * frame.element_size()
+    if horizon * size > _MOST:
+        height, width = frame.shape[-2:]
+        raise UsageError(
+            f"{horizon} predictions of {width}×{height} pixels cannot wait for their truth",
+            why=f"they take {horizon * size / 2**30:.1f} GiB; 1 GiB is the most",
+            hint=f"--horizon {max(_MOST // size, 1)}",
+        )
