@@ -1,6 +1,7 @@
 """The shell around the commands: global options, completion, near matches, exit codes."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,7 +20,7 @@ def test_version_and_help_of_the_process() -> None:
     assert (version.returncode, version.stdout, version.stderr) == (0, f"seqimg {__version__}\n", "")
     bare = seqimg()
     assert (bare.returncode, bare.stderr) == (0, "")
-    assert "predict  Predict the next frames" in bare.stdout
+    assert re.search(r"^  predict +Predict the next frames", bare.stdout, re.MULTILINE)
     assert "Try: seqimg demo" in bare.stdout
 
 
