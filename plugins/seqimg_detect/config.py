@@ -28,9 +28,10 @@ class DetectConfig(TaskConfig):
     kernel_size: int = Field(3, ge=1, description="Side of the recurrent convolutions; odd.")
     backbone: str = Field(
         "",
-        description="An image network instead of the small encoder, as module:attribute.",
+        description="An image network instead of the small encoder: efficientnet-lite0 (ImageNet), or your own.",
         json_schema_extra={"metavar": "MODULE:ATTRIBUTE"},
     )
+    freeze: bool = Field(True, description="Leave the image network as it is.")
     rivals: bool = Field(
         True, description="Train the same network without memory beside it, to be compared with."
     )

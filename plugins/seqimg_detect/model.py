@@ -8,16 +8,16 @@ first step the detector is the image detector it is built around.
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, softplus
+from torch.nn.functional import softplus
 
-from seqimg.errors import SeqimgError, UsageError
-from seqimg.nn import ConvRNN, State, crop_to, pad_to_multiple
+from seqimg.errors import SeqimgError
+from seqimg.nn import ConvRNN, State
+from seqimg_detect.encoder import Block, Encoder, Eye, Neck
 
-__all__ = ["Detector", "Encoder", "ImageDetector"]
+__all__ = ["Detector", "ImageDetector"]
 
 _PRIOR = 0.01  # share of positions that are a thing's middle, more or less
 _REACH = 2.0  # strides that an untrained box reaches to each side
@@ -34,10 +34,15 @@ class Detector(nn.Module):
         memory: State channels of the recurrent layer.
         cell: Name of the recurrent cell.
         kernel_size: Side of the recurrent convolutions.
-        rivals: Have a companion without memory, with weights of its own.
+        backbone: An image network instead of the encoder, `efficientnet-lite0` or `module:attribute`; of
+            `widths` the last is then the features' width.
+        freeze: Leave the image network as it is.
+        rivals: Have a companion without memory, with weights of its own. It shares an image network that does
+            not learn.
 
     Raises:
-        UsageError: The encoder has too few levels for the stride.
+        UsageError: The encoder has too few levels for the stride, or the image network does not fit it.
+        UnavailableError: The image network or the cell is not installed.
 
     Example:
         >>> import torch
@@ -57,13 +62,23 @@ class Detector(nn.Module):
         memory: int = 48,
         cell: str = "conv_gru",
         kernel_size: int = 3,
+        backbone: str = "",
+        freeze: bool = True,
         rivals: bool = True,
     ) -> None:
         super().__init__()
         self.channels, self.stride = channels, stride
 
+        def eye() -> Eye | None:
+            return Eye(backbone, channels, stride, frozen=freeze) if backbone else None
+
+        self.eye = eye()
+
         def image_detector() -> ImageDetector:
-            return ImageDetector(Encoder(channels, stride, widths), classes)
+            encoder = (
+                Encoder(channels, stride, widths) if self.eye is None else Neck(self.eye.features, widths[-1])
+            )
+            return ImageDetector(encoder, classes)
 
         self.image = image_detector()
         width = self.image.encoder.width
@@ -75,6 +90,7 @@ class Detector(nn.Module):
             nn.init.zeros_(last.bias)
         self.recall = nn.Sequential(nn.Conv2d(width + memory, width, 1), nn.SiLU(), last)
         self.companion = image_detector() if rivals else None
+        self.companion_eye = eye() if rivals and self.eye is not None and self.eye.learns else None
 
     def forward(
         self, frames: Tensor, state: State | None = None, *, rivals: bool = False
@@ -95,14 +111,16 @@ class Detector(nn.Module):
         """
         self._check(frames)
         pictures = frames.flatten(0, 1)
-        features = self.image.encoder(pictures)
+        looked = pictures if self.eye is None else self.eye(pictures)
+        features = self.image.encoder(looked)
         seen = self.squeeze(features).unflatten(0, frames.shape[:2])
         remembered, state = self.memory(seen, state)
         features = features + self.recall(torch.cat([features, remembered.flatten(0, 1)], 1))
         maps = self.image.head(features).unflatten(0, frames.shape[:2])
         if rivals and self.companion is not None:
-            other = self.companion(pictures).unflatten(0, frames.shape[:2])
-            maps = torch.stack([maps, other], 1)
+            if self.companion_eye is not None:
+                looked = self.companion_eye(pictures)
+            maps = torch.stack([maps, self.companion(looked).unflatten(0, frames.shape[:2])], 1)
         return maps, state
 
     def without_memory(self, frames: Tensor) -> Tensor:
@@ -112,8 +130,9 @@ class Detector(nn.Module):
                 "this model has no companion without memory", why="it was built with rivals off"
             )
         self._check(frames)
-        maps: Tensor = self.companion(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
-        return maps
+        pictures, eye = frames.flatten(0, 1), self.companion_eye or self.eye
+        maps: Tensor = self.companion(pictures if eye is None else eye(pictures))
+        return maps.unflatten(0, frames.shape[:2])
 
     def _check(self, frames: Tensor) -> None:
         if frames.ndim != 5 or frames.shape[1] < 1 or frames.shape[2] != self.channels:
@@ -124,14 +143,14 @@ class Detector(nn.Module):
 
 
 class ImageDetector(nn.Module):
-    """Find things in single frames: `[N, C, H, W]` in [0, 1] to maps `[N, K + 4, h, w]`.
+    """Find things in single frames: `[N, C, H, W]` in [0, 1], or an image network's features, to `[N, K + 4, h, w]`.
 
     Args:
-        encoder: Maps frames to features `[N, encoder.width, h, w]`.
+        encoder: Maps them to features `[N, encoder.width, h, w]`.
         classes: Number of classes K.
     """
 
-    def __init__(self, encoder: "Encoder", classes: int) -> None:
+    def __init__(self, encoder: Encoder | Neck, classes: int) -> None:
         super().__init__()
         self.encoder, self.head = encoder, _Head(encoder.width, classes)
 
@@ -141,64 +160,13 @@ class ImageDetector(nn.Module):
         return maps
 
 
-class Encoder(nn.Module):
-    """Features of frames of any size, at one resolution, with what is around mixed in from coarser ones.
-
-    Args:
-        channels: Channels of the frames.
-        stride: Pixels that one position stands for.
-        widths: Channels of each level, finest first; each halves the size.
-
-    Attributes:
-        width: Channels of the features.
-    """
-
-    def __init__(self, channels: int, stride: int, widths: Sequence[int]) -> None:
-        super().__init__()
-        self.fine = stride.bit_length() - 2  # the level whose positions are `stride` pixels wide
-        if self.fine >= len(widths):
-            raise UsageError(
-                f"a stride of {stride} needs {self.fine + 1} levels",
-                why=f"each halves the size, and there are {len(widths)} widths",
-                hint=f"--widths {','.join(['24', '48', '64', '64', '96'][: self.fine + 1])}",
-            )
-        self.width, self.multiple, self.stride = widths[self.fine], 2 ** len(widths), stride
-        self.downs = nn.ModuleList(
-            nn.Sequential(
-                _Block(before, width, stride=2),
-                *([_Residual(width)] if level >= self.fine else []),
-            )
-            for level, (before, width) in enumerate(pairwise([channels, *widths]))
-        )
-        self.laterals = nn.ModuleList(nn.Conv2d(width, self.width, 1) for width in widths[self.fine + 1 :])
-        self.mix = _Block(self.width, self.width)
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Return features `[N, width, ⌈H / stride⌉, ⌈W / stride⌉]` of frames `[N, C, H, W]` in [0, 1]."""
-        size = (-(-frames.shape[-2] // self.stride), -(-frames.shape[-1] // self.stride))
-        features = 2 * pad_to_multiple(frames, self.multiple) - 1
-        levels = []
-        for down in self.downs:
-            features = down(features)
-            levels.append(features)
-        fine, coarser = levels[self.fine], levels[self.fine + 1 :]
-        around = None
-        for lateral, level in zip(reversed(self.laterals), reversed(coarser), strict=True):
-            here = lateral(level)
-            around = here if around is None else here + interpolate(around, scale_factor=2.0)
-        if around is not None:
-            fine = fine + interpolate(around, scale_factor=2.0)
-        mixed: Tensor = self.mix(fine)
-        return crop_to(mixed, size)
-
-
 class _Head(nn.Module):
     """Maps of class logits and distances from features."""
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
-        self.scores = nn.Sequential(_Block(width, width), nn.Conv2d(width, classes, 3, padding=1))
-        self.reach = nn.Sequential(_Block(width, width), nn.Conv2d(width, 4, 3, padding=1))
+        self.scores = nn.Sequential(Block(width, width), nn.Conv2d(width, classes, 3, padding=1))
+        self.reach = nn.Sequential(Block(width, width), nn.Conv2d(width, 4, 3, padding=1))
         for branch, start in (
             (self.scores, -math.log(1 / _PRIOR - 1)),
             (self.reach, math.log(math.expm1(_REACH))),
@@ -209,26 +177,3 @@ class _Head(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return torch.cat([self.scores(features), softplus(self.reach(features))], dim=1)
-
-
-class _Block(nn.Sequential):
-    """A convolution, normalised over groups of channels in each frame by itself."""
-
-    def __init__(self, before: int, width: int, stride: int = 1) -> None:
-        super().__init__(
-            nn.Conv2d(before, width, 3, stride=stride, padding=1, bias=False),
-            nn.GroupNorm(math.gcd(8, width), width),
-            nn.SiLU(),
-        )
-
-
-class _Residual(nn.Module):
-    """A block whose answer is added to its input."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.block = _Block(width, width)
-
-    def forward(self, features: Tensor) -> Tensor:
-        added: Tensor = features + self.block(features)
-        return added

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from seqimg.data import Batch, Boxes, Datasets, Part, resize, window_datasets, working_size
 from seqimg.drawing import colour_of, outline
 from seqimg.errors import UsageError
+from seqimg.nn.backbones import allow_backbone
 from seqimg.panels import Panel
 from seqimg.rows import Row, RowsWriter
 from seqimg.streaming import Stream
@@ -56,6 +57,8 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
 
     def settled(self, data: Datasets) -> "DetectTask":
         """Fill in channels and classes, and which figures the data allow."""
+        if self.config.backbone:
+            allow_backbone(self.config.backbone)  # asked for by whoever trains, not by a model folder
         settled = super().settled(data).with_config(classes=data.classes)
         return settled if knows_visibility(data) else settled.with_config(groups=("first",))
 
@@ -72,6 +75,8 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
             memory=config.memory,
             cell=config.cell,
             kernel_size=config.kernel_size,
+            backbone=config.backbone,
+            freeze=config.freeze,
             rivals=config.rivals,
         )
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqimg.errors import SeqimgError, UsageError
+from seqimg.nn.backbones import allow_backbone
 from seqimg.streaming import Stream
 from seqimg_detect.model import Detector
 from tests.tolerances import STREAMING, relative_error
@@ -105,3 +106,49 @@ def test_without_rivals_there_is_no_companion() -> None:
     assert model(torch.rand(1, 2, 3, 8, 8), rivals=True)[0].shape == (1, 2, 5, 2, 2)
     with pytest.raises(SeqimgError, match="no companion"):
         model.without_memory(torch.rand(1, 2, 3, 8, 8))
+
+
+class Strided(torch.nn.Conv2d):
+    """An image network of one layer, whose positions stand for 8 pixels."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 5, 8, stride=8)
+
+
+class Pooled(torch.nn.Sequential):
+    """An image network that returns vectors."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            torch.nn.Conv2d(3, 5, 8, stride=8), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+        )
+
+
+@pytest.mark.parametrize(
+    ("freeze", "channels", "shared"), [(True, 3, True), (False, 3, False), (True, 4, False)]
+)
+def test_an_image_network_may_look(freeze: bool, channels: int, shared: bool) -> None:
+    allow_backbone(f"{__name__}:Strided")
+    model = _remembering(channels, stride=8, backbone=f"{__name__}:Strided", freeze=freeze)
+    clip = torch.rand(1, 4, channels, 21, 30)
+    assert (model.companion_eye is None) == shared
+    with torch.no_grad():
+        whole, _ = model(clip)
+        first, state = model(clip[:, :1])
+        rest, _ = model(clip[:, 1:], state)
+        both, _ = model(clip, rivals=True)
+        assert torch.equal(both[:, 1], model.without_memory(clip))
+    assert whole.shape == (1, 4, 6, 3, 4)
+    assert relative_error(torch.cat([first, rest], 1), whole) < TOLERANCE
+    model.train()(clip, rivals=True)[0].sum().backward()
+    assert model.eye is not None
+    learnt = [parameter.grad is not None for parameter in model.eye.backbone.network.parameters()]
+    assert learnt == [not freeze] * 2
+
+
+def test_image_networks_that_do_not_fit_are_refused() -> None:
+    for name, stride, words in (("Strided", 4, "stands for 8 pixels"), ("Pooled", 8, "no maps")):
+        allow_backbone(f"{__name__}:{name}")
+        with pytest.raises(UsageError, match=f"does not fit --grid {stride}") as caught:
+            Detector(3, 1, stride=stride, backbone=f"{__name__}:{name}")
+        assert words in (caught.value.why or "")
