@@ -30,8 +30,8 @@ def clip_losses(
     networks, frames, _, *size = maps.shape[1:]
     grid = (int(size[0]), int(size[1]))
     points = centres(*grid, stride, maps.device)
-    scores, boxes, count, weight = maps.new_zeros(networks), maps.new_zeros(networks), 0, 0.0
-    scores, boxes = scores.float(), boxes.float()
+    scores, boxes = (torch.zeros(networks, device=maps.device) for _ in range(2))
+    count, weight = 0, torch.zeros((), device=maps.device)
     for clip, truth in zip(maps.float(), truths, strict=True):
         right, unclear = (
             targets(some, frames=frames, grid=grid, stride=stride, classes=classes)
@@ -49,7 +49,7 @@ def clip_losses(
             ]
         )
         count, weight = count + len(truth.boxes), weight + right.weights.sum()
-    return scores / max(count, 1), boxes / torch.as_tensor(weight, device=maps.device).clamp(min=1)
+    return scores / max(count, 1), boxes / weight.clamp(min=1)
 
 
 def focal_loss(logits: Tensor, scores: Tensor, power: float = 2.0) -> Tensor:

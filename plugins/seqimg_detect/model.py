@@ -131,8 +131,9 @@ class Detector(nn.Module):
             )
         self._check(frames)
         pictures, eye = frames.flatten(0, 1), self.companion_eye or self.eye
-        maps: Tensor = self.companion(pictures if eye is None else eye(pictures))
-        return maps.unflatten(0, frames.shape[:2])
+        found = self.companion(pictures if eye is None else eye(pictures))
+        maps: Tensor = found.unflatten(0, frames.shape[:2])
+        return maps
 
     def _check(self, frames: Tensor) -> None:
         if frames.ndim != 5 or frames.shape[1] < 1 or frames.shape[2] != self.channels:
@@ -165,15 +166,22 @@ class _Head(nn.Module):
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
-        self.scores = nn.Sequential(Block(width, width), nn.Conv2d(width, classes, 3, padding=1))
-        self.reach = nn.Sequential(Block(width, width), nn.Conv2d(width, 4, 3, padding=1))
-        for branch, start in (
-            (self.scores, -math.log(1 / _PRIOR - 1)),
-            (self.reach, math.log(math.expm1(_REACH))),
-        ):
-            last = branch[-1]
-            nn.init.normal_(last.weight, std=0.01)
-            nn.init.constant_(last.bias, start)
+        self.scores, self.reach = (
+            nn.Sequential(Block(width, width), _last(width, out, start))
+            for out, start in (
+                (classes, -math.log(1 / _PRIOR - 1)),
+                (4, math.log(math.expm1(_REACH))),
+            )
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         return torch.cat([self.scores(features), softplus(self.reach(features))], dim=1)
+
+
+def _last(width: int, out: int, start: float) -> nn.Conv2d:
+    """A convolution that answers `start` everywhere, more or less, before training."""
+    last = nn.Conv2d(width, out, 3, padding=1)
+    nn.init.normal_(last.weight, std=0.01)
+    if last.bias is not None:
+        nn.init.constant_(last.bias, start)
+    return last

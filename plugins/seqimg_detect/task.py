@@ -126,8 +126,9 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
         detector = cast(Detector, model)
 
         def state_reset(batch: Batch) -> Tensor:
-            alone: Tensor = detector(batch.frames.flatten(0, 1)[:, None])[0]
-            return alone[:, 0].unflatten(0, batch.frames.shape[:2])
+            alone: Tensor = detector(batch.frames.flatten(0, 1)[:, None])[0].squeeze(1)
+            maps: Tensor = alone.unflatten(0, batch.frames.shape[:2])
+            return maps
 
         if detector.companion is None:
             return {"state_reset": state_reset}

@@ -145,8 +145,8 @@ def _scene(
     for _ in range(counts[2]):
         front |= bar(rng, size)
     for number in range(counts[3]):
-        thing = moving[number % len(moving)] if moving else None
-        front[_screen(rng, thing, length, size)] = True
+        hidden = moving[number % len(moving)] if moving else None
+        front[_screen(rng, hidden, length, size)] = True
     return _Scene(background, moving, front, pictures[1])
 
 
@@ -180,7 +180,7 @@ def _screen(
 ) -> tuple[slice, slice]:
     """Return the rows and columns that hide a thing for some frames while all of it is inside the frame."""
     frames = min(int(rng.integers(_HIDDEN[0], _HIDDEN[1] + 1)), length)
-    starts = [] if thing is None else _inside(thing, length, size, frames)
+    starts = np.zeros(0, np.int64) if thing is None else _inside(thing, length, size, frames)
     if thing is None or not len(starts):
         tall, wide = (max(1, round(side * rng.uniform(0.2, 0.4))) for side in size)
         top, left = int(rng.integers(size[0] - tall + 1)), int(rng.integers(size[1] - wide + 1))
