@@ -64,7 +64,7 @@ class Linker:
         [[1], [1], [], [], [1], [2]]
     """
 
-    def __init__(self, *, gap: int = 12, overlap: float = 0.3, speed: bool = True) -> None:
+    def __init__(self, *, gap: int = 8, overlap: float = 0.3, speed: bool = True) -> None:
         self.gap, self.overlap, self.speed = gap, overlap, speed
         self._tracks: list[_Track] = []
         self._last = 0

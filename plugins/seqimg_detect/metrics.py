@@ -13,6 +13,7 @@ from torchmetrics import Metric, MetricCollection
 
 from seqimg.data import Boxes
 from seqimg_detect.coco import Found, Precisions, Truth, check_installed, precisions
+from seqimg_detect.config import GROUPS
 
 if TYPE_CHECKING:
     from seqimg_detect.decoding import Detections
@@ -23,9 +24,6 @@ FoundBoxes: TypeAlias = "Sequence[Sequence[Detections]]"
 Prepare: TypeAlias = Callable[[Tensor, Any], tuple[FoundBoxes, Sequence[Boxes]]]
 """From outputs and what was expected to the boxes found, by clip and frame, and the true ones, by clip."""
 
-GROUPS = ("visible", "occluded", "noisy", "hidden", "first")
-"""Groups of true boxes that have figures of their own; `grouped` says which is in which."""
-
 _SEEN = 0.25  # share of a thing below which it counts as hidden
 _FIRST = 3  # frames of a track that count as its first
 _DIGIT = 2**20
@@ -35,7 +33,7 @@ _ABOUT = (
     "COCO's average precision (101 recalls, the 100 surest boxes of a class and frame), mean over the classes "
     "that there is truth of; without any truth 1 if nothing was found, else 0"
 )
-_ABOUT_GROUP = "map50 over the frames that hold true boxes of the group; other true boxes there are ignored; 0 without any"
+_ABOUT_GROUP = "map50 over the frames that hold such boxes; other true boxes there are ignored; 0 without any"
 CONVENTIONS: Mapping[str, str] = {
     "map50": f"{_ABOUT}; a box is right from an intersection over union of 0.5",
     "map": f"{_ABOUT}; mean over intersections over union of 0.50, 0.55 to 0.95",

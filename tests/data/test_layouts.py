@@ -277,6 +277,13 @@ def test_boxes_over_the_edge_are_cut_and_told(tmp_path: Path) -> None:
     assert "outside their frame are left out (1)" in index.sentence
     empty = read(str(_coco(tmp_path / "empty", annotations=[])))
     assert len(empty.items[0].boxes) == 0
+    flat = [*over, {**box, "bbox": [1, 1, 0, 4]}]
+    damaged = str(_coco(tmp_path / "flat", annotations=flat))
+    with pytest.raises(SeqimgError, match=r"train/snake .* damaged") as caught:
+        read(damaged)
+    assert "has no area" in str(caught.value)
+    with pytest.raises(SeqimgError, match="has no sequences"):
+        read(damaged, reading=ReadingConfig(on_error="skip"))
     with pytest.raises(SeqimgError, match=r"category 5 is none of 2, 9"):
         read(str(_coco(tmp_path / "odd", annotations=[{**box, "bbox": [0, 0, 1, 1], "category_id": 5}])))
 

@@ -14,6 +14,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from seqimg import save_sequence
 from seqimg.data.generators import tracks
 from seqimg.data.generators.making import MakeRequest, make_dataset
 from seqimg.data.layouts import read
@@ -71,6 +72,23 @@ def test_mot_results_are_read_back_by_the_layout(tmp_path: Path) -> None:
     assert item.boxes.corners.tolist() == corners
     assert item.boxes.frames.tolist() == [0, 0, 2]
     assert item.boxes.ids.tolist() == [3, 4, 3]
+
+
+def test_the_json_of_the_page_is_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "detect.md").read_text(encoding="utf-8")
+    (tmp_path / "videos").mkdir()
+    save_sequence(np.zeros((2, 272, 640, 3), np.uint8), tmp_path / "videos" / "street.mp4", fps=25)
+    (tmp_path / "boxes.json").write_text(page.split("```json\n")[1].split("```")[0])
+    index = read(str(tmp_path / "boxes.json"))
+    (item,) = index.items
+    assert index.classes == ("car", "bicycle")
+    assert item.boxes is not None
+    assert item.boxes.corners.tolist() == [[12, 40, 72, 72], [14, 40, 74, 72]]
+    assert item.boxes.ids.tolist() == [7, 7]
+    assert item.boxes.visible.tolist() == pytest.approx([1, 0.2])
+    row = page.split("gt/gt.txt")[1].splitlines()[0].strip()
+    corner = MotRows([], {}).row(_row(0, [12, 40, 72, 72], track=7), first=True).split(",")[2:6]
+    assert row.split(",")[2:6] == corner
 
 
 @pytest.mark.parametrize("ending", FORMATS)

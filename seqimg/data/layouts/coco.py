@@ -83,6 +83,9 @@ def _coco_items(path: Path, tables: dict[str, list[dict[str, Any]]], found: Foun
             item = _coco_item(path, base, video, frames, boxes, numbers)
         except SequenceError as error:
             found.refuse(error)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            why = f"{type(error).__name__}: {str(error)[:80]}"
+            found.refuse(SequenceError(f"the video {video['name']} in {path} is damaged", why=why))
         else:
             found.items.append(replace(item, boxes=edges.cut(item.boxes or Boxes.of([], []), item.size)))
     edges.tell(found)
