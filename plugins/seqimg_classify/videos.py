@@ -33,7 +33,7 @@ class _VideoMetric(ClipMetric):
 
     def sync(self, *arguments: Any, **options: Any) -> None:
         """Exchange states; a process that has seen nothing has empty ones of the right kind."""
-        if not self.ids:
+        if isinstance(self.ids, list) and not self.ids:  # once exchanged they are tensors
             nothing = torch.zeros(0, dtype=torch.int64, device=self.device)
             self.ids, self.labels = [nothing], [nothing.clone()]
             self.sums = [torch.zeros(0, self.classes, device=self.device)]
