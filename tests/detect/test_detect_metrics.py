@@ -2,6 +2,7 @@
 
 import io
 import json
+import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -19,6 +20,7 @@ from seqimg.errors import UnavailableError
 from seqimg_detect import metrics
 from seqimg_detect.decoding import Detections
 from seqimg_detect.metrics import CONVENTIONS, GROUPS, MeanAveragePrecision, collection
+from tests.support.together import ended_together
 
 Clip = tuple[list[Detections], Boxes]
 
@@ -191,23 +193,24 @@ def test_boxes_in_padding_do_not_count() -> None:
     assert float(metric.compute()) == pytest.approx(1)
 
 
-def test_two_processes_number_their_frames_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("share", [(2, 2), (4, 0)])
+def test_processes_find_what_one_would(share: tuple[int, int]) -> None:
+    """Also if one of them saw nothing."""
     made = _clips(7, clips=4)
-    alone = MeanAveragePrecision(3, "half")
-    _update(alone, made)
-    parts = []
-    for rank, some in enumerate((made[:2], made[2:], [])):
-        monkeypatch.setattr(metrics, "_offset", lambda rank=rank: rank << 40)
-        part = MeanAveragePrecision(3, "half")
-        if some:
-            _update(part, some)
-        parts.append(part)
-    together = parts[0]
-    for name in ("found", "truth"):
-        # As torchmetrics puts together what processes send, of those that saw nothing too.
-        rows = [torch.cat(getattr(part, name)) if getattr(part, name) else torch.tensor([]) for part in parts]
-        setattr(together, name, torch.cat(rows))
-    assert float(together.compute()) == pytest.approx(float(alone.compute()), abs=1e-12)
+    alone = collection(["a", "b", "c"])
+    _update(alone, made)  # type: ignore[arg-type]
+    values = {name: float(value) for name, value in alone.compute().items()}
+
+    def together(rank: int) -> None:
+        part = collection(["a", "b", "c"])
+        if some := (made[: share[0]], made[share[0] :])[rank]:
+            _update(part, some)  # type: ignore[arg-type]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The ``compute`` method")
+            found = part.compute()
+        assert {name: float(value) for name, value in found.items()} == pytest.approx(values, abs=1e-12)
+
+    assert ended_together(2, together) == [0, 0]
 
 
 def test_outputs_are_prepared_once_and_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
