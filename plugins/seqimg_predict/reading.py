@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.nn import ConvRNN, State, pad_to_multiple
-from seqimg_predict.matching import is_cut, matching_costs, matching_scores
+from seqimg.nn.matching import is_cut, matching_costs, matching_scores
 
 __all__ = ["FLOW_UNIT", "WEIGHT_START", "Levels", "PredictState", "Reader", "each_frame", "head"]
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqimg_predict.matching import is_cut, matching_costs, matching_scores
+from seqimg.nn.matching import is_cut, matching_costs, matching_scores
 from tests.predict.clips import drifting
 from tests.tolerances import relative_error
 
