@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import interpolate, pad
 
 from seqimg.data import Batch, Boxes
 from seqimg.drawing import Colour, outline, write
@@ -28,7 +28,7 @@ _CLASSES = 100  # most rows of a table
 _FOLDED = 24
 _DRAWN = 0.4  # score from which boxes are drawn
 _DIMMED = 0.65  # brightness of frames under boxes, which would not be seen on noise
-_FRAMES, _SIDE, _GAP = 8, 150, 4
+_FRAMES, _SIDE, _GAP = 6, 160, 4  # as many as fit beside each other on a page, of so many pixels
 _RIGHT: Colour = (0.35, 0.90, 0.45)
 _SAID: Colour = (1.00, 0.76, 0.03)
 _WORDS: Mapping[str, str] = {
@@ -93,7 +93,7 @@ def _figures(
             "clips": f"{clips:,}",
             "frames": f"{frames:,}",
             "true boxes": f"{int(first.truths.sum()):,}",
-            **{f"boxes of {name}": f"{int(result.founds.sum()):,}" for name, result in results.items()},
+            **{f"boxes found by {name}": f"{int(result.founds.sum()):,}" for name, result in results.items()},
         },
         tables=tuple(tables),
         curves=(
@@ -209,12 +209,13 @@ def _chosen(clip: _Clip) -> list[int]:
 def _row(clip: _Clip, chosen: Sequence[int], found: "Sequence[Detections] | None") -> Tensor:
     """Return frames `[T, 3, h, w]` with boxes."""
     height, width = clip.frames.shape[-2:]
-    times = max(1, round(_SIDE / max(height, width)))
+    times = _SIDE / max(height, width)
+    size = (max(1, round(height * times)), max(1, round(width * times)))
     drawn = []
     for number in chosen:
         frame = clip.frames[number]
         shown = frame[:3] if len(frame) >= 3 else frame[:1].expand(3, -1, -1)
-        shown = _DIMMED * shown.repeat_interleave(times, 1).repeat_interleave(times, 2)
+        shown = _DIMMED * interpolate(shown[None], size, mode="bilinear", antialias=times < 1)[0]
         if found is None:
             corners, colour = clip.boxes.in_frame(number).corners, _RIGHT
         else:

@@ -60,11 +60,11 @@ def test_precision_by_class_and_by_what_could_be_seen_and_a_picture(channels: in
     assert len(half.rows) == len(every.rows) == 4
     assert all(values[0] is None or values[0] == pytest.approx(1) for values in half.rows.values())
     truths = sum(len(boxes) for batch in batches for boxes in _expected(batch))
-    assert panel.facts["true boxes"] == panel.facts["boxes of model"] == str(truths)
+    assert panel.facts["true boxes"] == panel.facts["boxes found by model"] == str(truths)
     assert panel.facts["frames"] == "32"
     assert len(panel.curves[0].series["model"][1]) == 101
     picture = np.asarray(Image.open(io.BytesIO(panel.pictures[0].data)))
-    assert picture.shape == (3 * 128 + 2 * 4, 8 * 128 + 7 * 4, 3)
+    assert picture.shape == (3 * 160 + 2 * 4, 6 * 160 + 5 * 4, 3)
 
 
 def test_nothing_hidden_nothing_found_and_nothing_there() -> None:
