@@ -1,0 +1,1 @@
+"""Operations as tables, one a kind."""

@@ -1,0 +1,1 @@
+"""Operations that look at more than one frame, in bounded memory."""
