@@ -41,7 +41,7 @@ class Encoder(nn.Module):
         self.downs = nn.ModuleList(
             nn.Sequential(
                 Block(before, width, stride=2),
-                *([_Residual(width)] if level >= self.fine else []),
+                *([_Residual(width)] if level else []),
             )
             for level, (before, width) in enumerate(pairwise([channels, *widths]))
         )

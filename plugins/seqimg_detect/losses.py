@@ -10,16 +10,17 @@ from seqimg_detect.decoding import centres
 from seqimg_detect.targets import targets
 from seqimg_detect.truth import ClipTruth
 
-__all__ = ["clip_losses", "focal_loss", "generalised_overlaps", "overlap_loss"]
+__all__ = ["clip_losses", "focal_loss", "generalised_overlaps", "kind_loss", "overlap_loss"]
 
 
 def clip_losses(
     maps: Tensor, truths: Sequence[ClipTruth], *, stride: int, classes: int
-) -> tuple[Tensor, Tensor]:
-    """Return the focal loss of the scores and the overlap loss of the boxes, each `[R]`, of R networks.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the losses of the scores, of telling classes apart, and of the boxes, each `[R]`, of R networks.
 
-    Both are per true box. Frames of padding count for nothing, nor do positions that stand for a box which
-    does not count and for none that does.
+    The first is a focal loss of every score by itself, the second the cross-entropy of what a thing is where there
+    is one, the third that of the boxes' overlaps. All are per true box, or position that stands for one. Frames of
+    padding count for nothing, nor do positions that stand for a box which does not count and for none that does.
 
     Args:
         maps: `[B, R, T, K + 4, h, w]`.
@@ -30,7 +31,7 @@ def clip_losses(
     networks, frames, _, *size = maps.shape[1:]
     grid = (int(size[0]), int(size[1]))
     points = centres(*grid, stride, maps.device)
-    scores, boxes = (torch.zeros(networks, device=maps.device) for _ in range(2))
+    scores, kinds, boxes = (torch.zeros(networks, device=maps.device) for _ in range(3))
     count, weight = 0, torch.zeros((), device=maps.device)
     for clip, truth in zip(maps.float(), truths, strict=True):
         right, unclear = (
@@ -41,6 +42,7 @@ def clip_losses(
         fair[truth.frames :] = False
         wrong = focal_loss(clip[:, :, :classes], right.scores.expand(networks, *right.scores.shape))
         scores = scores + (wrong * fair[:, None]).flatten(1).sum(1)
+        kinds = kinds + kind_loss(clip[:, :, :classes], right.scores, right.weights)
         reach = clip[:, :, classes:].movedim(2, -1) * stride  # [R, T, h, w, 4]
         boxes = boxes + torch.stack(
             [
@@ -49,7 +51,27 @@ def clip_losses(
             ]
         )
         count, weight = count + len(truth.boxes), weight + right.weights.sum()
-    return scores / max(count, 1), boxes / weight.clamp(min=1)
+    return scores / max(count, 1), kinds / weight.clamp(min=1), boxes / weight.clamp(min=1)
+
+
+def kind_loss(logits: Tensor, scores: Tensor, weights: Tensor) -> Tensor:
+    """Return the cross-entropy of the classes against each other where there is a thing, `[R]`, weighted and summed.
+
+    The focal loss hardly cares which class it is as long as it is unsure of all; this one does.
+
+    Args:
+        logits: `[R, T, K, h, w]`, of R networks.
+        scores: `[T, K, h, w]` in [0, 1]: what there is; the classes of several things at one place share it.
+        weights: `[T, h, w]`.
+
+    Example:
+        >>> logits = torch.tensor([[[0.0], [0.0]]])[..., None, None]
+        >>> kind_loss(logits.transpose(1, 2), torch.tensor([1.0, 0.0]).reshape(1, 2, 1, 1), torch.ones(1, 1, 1))
+        tensor([0.6931])
+    """
+    share = scores / scores.sum(1, keepdim=True).clamp(min=1e-6)
+    each = -(share * logits.log_softmax(2)).sum(2)  # [R, T, h, w]
+    return (each * weights).flatten(1).sum(1)
 
 
 def focal_loss(logits: Tensor, scores: Tensor, power: float = 2.0) -> Tensor:

@@ -90,12 +90,14 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
         return truths(batch)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Losses:
-        """Compare with the true boxes: a focal loss of the classes and one of the boxes' overlaps."""
+        """Compare with the true boxes: of the scores, of telling classes apart, and of the boxes' overlaps."""
         maps = outputs if outputs.ndim == 6 else outputs[:, None]
         classes = len(self.config.classes)
-        scores, boxes = clip_losses(maps, self.expected(batch), stride=self.config.grid, classes=classes)
-        each = scores + boxes  # of the model, and of its companion
-        parts = {"scores": scores[0], "boxes": boxes[0]}
+        scores, kinds, boxes = clip_losses(
+            maps, self.expected(batch), stride=self.config.grid, classes=classes
+        )
+        each = scores + kinds + boxes  # of the model, and of its companion
+        parts = {"scores": scores[0], "classes": kinds[0], "boxes": boxes[0]}
         return Losses(each.sum(), parts | ({"companion": each[1]} if len(each) > 1 else {}))
 
     def metrics(self) -> "MetricCollection":

@@ -101,8 +101,8 @@ def test_the_loss_is_of_the_model_and_of_its_companion() -> None:
     unused = [name for name, parameter in model.named_parameters() if parameter.grad is None]
     assert unused == []
     alone = task.loss(task.forward(model.eval(), batch), batch)
-    assert set(alone.parts) == {"scores", "boxes"}
-    assert alone.total.item() == pytest.approx(parts["scores"] + parts["boxes"], rel=1e-5)
+    assert set(alone.parts) == {"scores", "classes", "boxes"}
+    assert alone.total.item() == pytest.approx(losses.total.item() - parts["companion"], rel=1e-5)
 
 
 def test_the_companion_does_not_disturb_the_model() -> None:

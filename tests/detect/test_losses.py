@@ -8,7 +8,7 @@ from torch import Tensor
 
 from seqimg.data import Boxes
 from seqimg_detect.decoding import centres, detections
-from seqimg_detect.losses import clip_losses, focal_loss, generalised_overlaps
+from seqimg_detect.losses import clip_losses, focal_loss, generalised_overlaps, kind_loss
 from seqimg_detect.targets import targets
 from seqimg_detect.truth import ClipTruth
 
@@ -86,19 +86,20 @@ def test_focal_loss_with_hard_targets_is_the_one_of_the_paper() -> None:
 def test_perfect_maps_cost_nothing_and_gradients_agree_with_differences() -> None:
     boxes = Boxes.of([[3, 2, 19, 12], [12, 14, 31, 30]], [0, 1], labels=[0, 1])
     maps = _perfect(boxes, 2, (8, 8), 4, 2)[None, None]
-    scores, overlaps = clip_losses(maps, [_truth(boxes, 2)], stride=4, classes=2)
+    scores, kinds, overlaps = clip_losses(maps, [_truth(boxes, 2)], stride=4, classes=2)
     assert overlaps.item() == pytest.approx(0, abs=1e-5)
     assert scores.item() < 1e-4
+    assert kinds.item() < 1e-3
     worse = maps.clone()
     worse[..., 2:, :, :] *= 1.3
-    assert clip_losses(worse, [_truth(boxes, 2)], stride=4, classes=2)[1].item() > 0.2
+    assert clip_losses(worse, [_truth(boxes, 2)], stride=4, classes=2)[2].item() > 0.2
 
 
 def test_clips_without_boxes_teach_that_there_is_nothing() -> None:
     maps = torch.zeros(2, 1, 3, 5, 4, 4, requires_grad=True)
-    scores, overlaps = clip_losses(maps, [_truth(NONE, 3)] * 2, stride=8, classes=1)
-    (scores + overlaps).sum().backward()
-    assert (overlaps.item(), bool(scores > 0)) == (0, True)
+    scores, kinds, overlaps = clip_losses(maps, [_truth(NONE, 3)] * 2, stride=8, classes=1)
+    (scores + kinds + overlaps).sum().backward()
+    assert (overlaps.item(), kinds.item(), bool(scores > 0)) == (0, 0, True)
     assert maps.grad is not None
     assert bool((maps.grad[:, :, :, 0] > 0).all())
 
@@ -107,10 +108,24 @@ def test_padding_and_boxes_that_do_not_count_teach_nothing() -> None:
     boxes = Boxes.of([[0, 0, 8, 8]], [0])
     unclear = Boxes.of([[16, 16, 32, 32]], [0])
     maps = torch.zeros(1, 1, 2, 5, 4, 4, requires_grad=True)
-    scores, overlaps = clip_losses(maps, [_truth(boxes, 1, unclear)], stride=8, classes=1)
-    (scores + overlaps).sum().backward()
+    scores, kinds, overlaps = clip_losses(maps, [_truth(boxes, 1, unclear)], stride=8, classes=1)
+    (scores + kinds + overlaps).sum().backward()
     assert maps.grad is not None
     taught = maps.grad[0, 0].abs().sum(1) > 0  # [T, h, w]
     assert not taught[1].any()
     assert taught[0, 0, 0]
     assert not taught[0, 2:, 2:].any()
+
+
+def test_the_class_loss_is_the_cross_entropy_where_there_is_a_thing() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 1, 3, 1, 2, generator=generator)
+    scores = torch.tensor([[0.0, 0.5, 0.0], [0.0, 0.0, 0.0]]).T.reshape(1, 3, 1, 2)  # of class 1, and nothing
+    weights = torch.tensor([0.5, 0.0]).reshape(1, 1, 2)
+    wanted = 0.5 * torch.nn.functional.cross_entropy(
+        logits[:, 0, :, 0, 0], torch.tensor([1, 1]), reduction="none"
+    )
+    torch.testing.assert_close(kind_loss(logits, scores, weights), wanted)
+    mixed = torch.tensor([1.0, 1.0, 0.0]).reshape(1, 3, 1, 1)
+    balanced = torch.tensor([3.0, 3.0, -30.0]).reshape(1, 1, 3, 1, 1)
+    torch.testing.assert_close(kind_loss(balanced, mixed, torch.ones(1, 1, 1)), torch.tensor([2.0]).log())
