@@ -1,9 +1,9 @@
 """A recurrent convolutional classifier: what moved, remembered at several sizes.
 
 A small strided encoder reads each frame together with how it differs from the one before. A stack of recurrent
-levels, each at half the size of the one below, remembers; each level's state, averaged over the picture, has a
-classifier of its own, and their answers are averaged (the layout of GRU-RCN: Ballas et al., "Delving deeper into
-convolutional networks for learning video representations", ICLR 2016).
+levels, each at half the size of the one below, remembers; each level's state, averaged over each quarter of the
+picture, has a classifier of its own, and their answers are averaged (the layout of GRU-RCN: Ballas et al., "Delving
+deeper into convolutional networks for learning video representations", ICLR 2016).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,14 @@ from torch import Tensor, nn
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.nn import ConvRNN, State, pad_to_multiple
 from seqimg_classify.models.rivals import (
+    QUARTERS,
     STEM_STRIDE,
     FrameEncoder,
     Heads,
     RivalHeads,
     Rivalled,
     convolution,
+    quarters,
     stacked,
     stem,
 )
@@ -87,9 +89,10 @@ class ConvGRUClassifier(Rivalled):
             ConvRNN(width, width, cell=cell, kernel_size=kernel_size) for width in widths
         )
         self.downs = nn.ModuleList(convolution(fine, coarse, stride=2) for fine, coarse in pairwise(widths))
-        self.heads = Heads(widths, classes, dropout)
+        seen = [QUARTERS * width for width in widths]
+        self.heads = Heads(seen, classes, dropout)
         self.frame_encoder = FrameEncoder(channels, widths) if rivals else None
-        self.rival_heads = RivalHeads(widths, classes, dropout) if rivals else None
+        self.rival_heads = RivalHeads(seen, classes, dropout) if rivals else None
 
     def forward(
         self, frames: Tensor, state: ConvGRUState | None = None, *, rivals: bool = False
@@ -124,8 +127,8 @@ class ConvGRUClassifier(Rivalled):
             before = None if state is None else state.levels[number]
             remembered, reached = level(x.unflatten(0, frames.shape[:2]), before)
             after.append(reached)
-            pooled.append(remembered.mean((-1, -2)))  # [B, T, C']
             x = remembered.flatten(0, 1)
+            pooled.append(quarters(x).unflatten(0, frames.shape[:2]))  # [B, T, 4 · C']
         logits: Tensor = self.heads(pooled)
         if rivals:
             logits = stacked(logits, self.rivals(frames))

@@ -9,13 +9,25 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout
+from torch.nn.functional import adaptive_avg_pool2d, dropout
 
 from seqimg.nn import pad_to_multiple
 
-__all__ = ["FrameEncoder", "Heads", "RivalHeads", "Rivalled", "STEM_STRIDE", "convolution", "stacked", "stem"]
+__all__ = [
+    "FrameEncoder",
+    "Heads",
+    "RivalHeads",
+    "Rivalled",
+    "QUARTERS",
+    "STEM_STRIDE",
+    "convolution",
+    "quarters",
+    "stacked",
+    "stem",
+]
 
 STEM_STRIDE = 4
+QUARTERS = 4
 
 
 class Rivalled(nn.Module):
@@ -98,13 +110,22 @@ class FrameEncoder(nn.Module):
         self.downs = nn.ModuleList(convolution(fine, coarse, stride=2) for fine, coarse in pairwise(widths))
 
     def forward(self, frames: Tensor) -> list[Tensor]:
-        """Return the mean features `[B, T, width]` of each level for frames `[B, T, C, H, W]`."""
+        """Return the features `[B, T, 4 · width]` of each level for frames `[B, T, C, H, W]`, see `quarters`."""
         x = self.stem(pad_to_multiple(2 * frames.flatten(0, 1) - 1, self.multiple))
         found = []
         for number, level in enumerate(self.levels):
             x = level(x if number == 0 else self.downs[number - 1](x))
-            found.append(x.mean((-1, -2)).unflatten(0, frames.shape[:2]))
+            found.append(quarters(x).unflatten(0, frames.shape[:2]))
         return found
+
+
+def quarters(x: Tensor) -> Tensor:
+    """Return the mean of each quarter of the pictures `[N, C, h, w]`, `[N, 4 · C]`.
+
+    Where something moves tells what kind of motion it is: what comes closer moves to the left on the left and to
+    the right on the right, which in the mean over a picture is no motion at all.
+    """
+    return adaptive_avg_pool2d(x, 2).flatten(1)
 
 
 def convolution(x: int, c: int, *, stride: int = 1) -> nn.Sequential:

@@ -44,7 +44,8 @@ class Backbone(nn.Module):
         missing: UnavailableError | None = None,
     ) -> None:
         super().__init__()
-        self.network = network.eval()
+        # Convolutions of few pictures are a quarter faster with the channels last.
+        self.network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.channels, self.frozen = channels, frozen
         self.mix = nn.Conv2d(channels, 3, 1) if channels not in (1, 3) else None
         if self.mix is not None:

@@ -83,7 +83,9 @@ def _attribute(module_name: str, attribute: str, name: str) -> Callable[[], obje
         found: object = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise UnavailableError(
-            f"the image network {name} is not installed", why=f"there is no module {error.name}"
+            f"the image network {name} is not installed",
+            why=f"there is no module {error.name}",
+            hint="PYTHONPATH=. seqimg …, if its file is in this folder",
         ) from error
     except Exception as error:
         raise SeqimgError(f"the image network {name} cannot be imported", why=one_line(error)) from error
