@@ -8,6 +8,7 @@ in its place.
 |---|---|
 | `sequence` | one sequence: anything that `open_sequence` reads |
 | `class-folders` | `root/CLASS/VIDEO`, or `root/CLASS/CLIP/FRAME` |
+| `class-pictures` | `root/CLASS/PICTURE`, only if asked for |
 | `frame-folders` | `root/CLIP/FRAME` |
 | `videos` | `root/VIDEO` |
 | `list` | a text file: `path label`, `folder frames label`, `folder first frames label` |
@@ -32,6 +33,7 @@ from seqimg.data.items import Item
 from seqimg.data.layouts.arrays import PICKLE, PREDRNN, XY_NPZ
 from seqimg.data.layouts.base import Found, Index, Layout, is_clip
 from seqimg.data.layouts.benchmarks import HMDB51, KINETICS, UCF101
+from seqimg.data.layouts.class_pictures import CLASS_PICTURES
 from seqimg.data.layouts.coco import COCO_VID
 from seqimg.data.layouts.digits import IDX, OPTDIGITS
 from seqimg.data.layouts.folders import CLASS_FOLDERS, FRAME_FOLDERS, KTH, VIDEOS
@@ -61,7 +63,7 @@ _CERTAIN = (
     OPTDIGITS,
     LIST,
 )
-_BY_SHAPE = (CLASS_FOLDERS, FRAME_FOLDERS, VIDEOS)
+_BY_SHAPE = (CLASS_FOLDERS, FRAME_FOLDERS, VIDEOS, CLASS_PICTURES)
 _SINGLE = "sequence"
 
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (*_CERTAIN, *_BY_SHAPE)}

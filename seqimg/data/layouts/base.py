@@ -26,6 +26,7 @@ __all__ = [
     "part_of",
     "picture_places",
     "read_text",
+    "roots",
     "sequence_suffixes",
     "within",
 ]
@@ -177,6 +178,15 @@ def look(path: Path, at_most: int | None = None) -> Folder:
         raise SequenceError(f"cannot read {path}", why=error.strerror) from error
     ordered = (tuple(sorted(names, key=natural_key)) for names in (sequences, folders, others))
     return Folder(pictures, *ordered)
+
+
+def roots(path: Path) -> list[tuple[Path, Split | None]]:
+    """Return the folders of the parts of a data set, or the path itself if it has none."""
+    folders = look(path).folders
+    parts = [(path / name, part_of(name)) for name in folders]
+    if len(parts) >= 2 and all(part is not None for _, part in parts):
+        return parts
+    return [(path, None)]
 
 
 def is_clip(path: Path) -> bool:

@@ -21,7 +21,16 @@ from pathlib import Path
 
 from seqimg.data.generators.generator import Split
 from seqimg.data.items import Item
-from seqimg.data.layouts.base import GLANCE, Found, Layout, is_clip, labelled, look, named_item, part_of
+from seqimg.data.layouts.base import (
+    GLANCE,
+    Found,
+    Layout,
+    is_clip,
+    labelled,
+    look,
+    named_item,
+    roots,
+)
 from seqimg.errors import SeqimgError
 from seqimg.sequences.base import SequenceError
 
@@ -32,19 +41,10 @@ _KTH = re.compile(rf"person(\d\d)_({'|'.join(_KTH_ACTIONS)})_d\d")
 _KTH_TRAINING = range(1, 17)
 
 
-def _roots(path: Path) -> list[tuple[Path, Split | None]]:
-    """Return the folders of the parts of a data set, or the path itself if it has none."""
-    folders = look(path).folders
-    parts = [(path / name, part_of(name)) for name in folders]
-    if len(parts) >= 2 and all(part is not None for _, part in parts):
-        return parts
-    return [(path, None)]
-
-
 def _shape(path: Path) -> set[str]:
     """Tell what the folders below a path hold: pictures, sequences, or folders of pictures."""
     kinds = set()
-    for root, _ in _roots(path):
+    for root, _ in roots(path):
         top = look(root)
         if top.sequences:
             kinds.add("sequences")
@@ -78,7 +78,7 @@ def _sequences(folder: Path, root: Path, split: Split | None) -> Iterator[Item]:
 
 def _classes(path: Path, found: Found) -> None:
     pairs: list[tuple[Item, str | None]] = []
-    for root, split in _roots(path):
+    for root, split in roots(path):
         for name in look(root).folders:
             members = [(item, name) for item in _sequences(root / name, path, split)]
             if not members:
@@ -88,12 +88,12 @@ def _classes(path: Path, found: Found) -> None:
 
 
 def _clips(path: Path, found: Found) -> None:
-    for root, split in _roots(path):
+    for root, split in roots(path):
         found.items += [item for item in _sequences(root, path, split) if Path(item.path).is_dir()]
 
 
 def _videos(path: Path, found: Found) -> None:
-    for root, split in _roots(path):
+    for root, split in roots(path):
         found.items += [named_item(root / name, path, split) for name in look(root).sequences]
 
 
