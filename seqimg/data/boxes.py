@@ -86,8 +86,12 @@ class Boxes:
     def at(self, indices: NDArray[np.integer] | list[int]) -> "Boxes":
         """Return the boxes of chosen frames, numbered anew by their place in `indices`; one may come twice."""
         wanted = torch.as_tensor(np.asarray(indices, np.int64))
-        places, which = torch.nonzero(wanted[:, None] == self.frames[None], as_tuple=True)
-        return replace(self.keep(which), frames=places)
+        if not len(wanted) or not len(self):
+            return self.keep(torch.zeros(0, dtype=torch.int64))
+        # A sequence of hours has millions of boxes, of which a clip takes a stretch.
+        near = torch.nonzero((self.frames >= wanted.min()) & (self.frames <= wanted.max()))[:, 0]
+        places, which = torch.nonzero(wanted[:, None] == self.frames[near][None], as_tuple=True)
+        return replace(self.keep(near[which]), frames=places)
 
     def moved(self, corners: Tensor, size: tuple[int, int]) -> "Boxes":
         """Return them with other corners, cut off at the edges of a frame of `size` (height, width).
