@@ -261,13 +261,15 @@ def test_values_that_make_no_sense_are_refused() -> None:
 def test_class_pictures_are_pictures_of_their_own_sizes(tmp_path: Path) -> None:
     from PIL import Image
 
+    root = tmp_path / "set"
+
     for name, size in (("b/2.png", (5, 6)), ("b/10.jpg", (7, 4)), ("a/x y.png", (5, 6))):
-        file = tmp_path / "train" / name
+        file = root / "train" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", size, 51).save(file)
-        (tmp_path / "test" / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", size, 51).save(tmp_path / "test" / name)
-    index = layouts.read(str(tmp_path), "class-pictures")
+        (root / "test" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", size, 51).save(root / "test" / name)
+    index = layouts.read(str(root), "class-pictures")
     assert [(item.name, item.label, item.split) for item in index.items[:3]] == [
         ("test/a/x y.png", 0, "test"),
         ("test/b/2.png", 1, "test"),
@@ -276,11 +278,11 @@ def test_class_pictures_are_pictures_of_their_own_sizes(tmp_path: Path) -> None:
     with index.items[2].open(TaskConfig()) as sequence:
         assert (sequence.info.width, sequence.info.height, sequence.info.frame_count) == (7, 4, 1)
     task = ClassifyTask(
-        ClassifyConfig(data=(str(tmp_path),), layout="class-pictures", model="rows", frames=1, validation=0)
+        ClassifyConfig(data=(str(root),), layout="class-pictures", model="rows", frames=1, validation=0)
     )
     with task.datasets() as data:
         assert (len(data.train), len(data.test)) == (3, 3)
         assert float(data.train[0].frames.mean()) == pytest.approx(0.2)
-    (tmp_path / "train" / "c").mkdir()
+    (root / "train" / "c").mkdir()
     with pytest.raises(SeqimgError, match="has no pictures"):
-        layouts.read(str(tmp_path), "class-pictures")
+        layouts.read(str(root), "class-pictures")
