@@ -120,10 +120,15 @@ class MeanAveragePrecision(Metric):  # type: ignore[misc]
             true = true.keep(true.frames < len(frames)).to(self.device)
             marks = torch.stack([true.labels, grouped(true)], 1)
             self.truth.append(_row(true.corners, marks, first + true.frames))
-            for number, some in enumerate(frames):
-                where = torch.full((len(some),), first + number, device=self.device)
-                sure = torch.stack([some.scores.to(self.device), some.labels.to(self.device)], 1)
-                self.found.append(_row(some.corners.to(self.device), sure, where))
+            if frames:
+                places = torch.arange(first, first + len(frames)).repeat_interleave(
+                    torch.tensor([len(some) for some in frames])
+                )
+                corners, scores, labels = (
+                    torch.cat([getattr(some, name) for some in frames]).to(self.device)
+                    for name in ("corners", "scores", "labels")
+                )
+                self.found.append(_row(corners, torch.stack([scores, labels], 1), places.to(self.device)))
 
     def compute(self) -> Tensor:
         """Return the mean average precision, 0 to 1, a scalar."""
