@@ -1,8 +1,9 @@
 """What a loss is written as: named terms with weights, such as `mse+0.1*gradient`. Imports no torch."""
 
 import re
-from difflib import get_close_matches
 from math import isfinite
+
+from seqimg.errors import did_you_mean
 
 __all__ = ["BALANCED", "TERMS", "parse_loss"]
 
@@ -41,8 +42,8 @@ def parse_loss(text: str) -> dict[str, float]:
             raise ValueError(f"{part.strip()!r} is no term with a weight; write mse+0.1*gradient")
         factor, name = match.groups()
         if name not in TERMS:
-            near = get_close_matches(name, TERMS, 1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
+            near = did_you_mean(name, TERMS)
+            meant = f"; did you mean {near!r}?" if near else ""
             raise ValueError(f"there is no {name!r}, only {', '.join(TERMS)}{meant}")
         if name in found:
             raise ValueError(f"{name!r} stands in it twice")

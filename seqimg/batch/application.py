@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from seqimg.config import Config
-from seqimg.data import to_frame, to_tensor
+from seqimg.data import to_frame, to_tensor, working_size
 from seqimg.errors import SeqimgError
 from seqimg.modelfolder import LoadedModel
-from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceError
+from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceError, TimedFrame
 from seqimg.sequences.pixeltypes import Pixels
+from seqimg.sequences.selection import Resampled, resample
 from seqimg.streaming import Stream
 from seqimg.task import Seen, Shown, Task
 
@@ -52,7 +53,18 @@ class Application:
         self._sequence, self._options = sequence, options
         self._stream = Stream(loaded.model, device)
         self.source = sequence.info
-        self.rate = self.source.fps or Fraction(ASSUMED_FPS)
+        wanted = Fraction(self.task.config.fps).limit_denominator(100_000)
+        self._resampled = bool(wanted) and self.source.fps not in (None, wanted)
+        self.rate = wanted or self.source.fps or Fraction(ASSUMED_FPS)
+
+    def resampling(self) -> str | None:
+        """Return what is done to frames so that they are as those the model was trained on; None if nothing is."""
+        height, width = self.source.height, self.source.width
+        small = working_size(height, width, self.task.config.size)
+        found = [f"{width}×{height} pixels to {small[1]}×{small[0]}"] if small != (height, width) else []
+        if self._resampled and self.source.fps is not None:
+            found.append(f"{float(self.source.fps):.4g} fps to {float(self.rate):.4g}")
+        return f"Resampled as in training: {', '.join(found)}." if found else None
 
     def shown(self, advance: Callable[[], object] = lambda: None) -> Iterator[Shown]:
         """Return what the task says of the sequence.
@@ -110,13 +122,20 @@ class Application:
 
     def _seen(self, advance: Callable[[], object]) -> Iterator[Seen]:
         info = self.source
+        frames = self._timed(advance)
+        if self._resampled and info.fps is not None:
+            frames = resample(frames, self.rate, Resampled(), last=float(1 / info.fps))
         try:
-            for timed in self._sequence.timed():
+            for timed in frames:
                 missing = info.missing(timed.pixels) if info.may_miss else None
                 yield Seen(to_tensor(timed.pixels, info.value_range, missing), timed.index, timed.time)
-                advance()
         except OSError as error:  # or it would pass for one of the file being written
             raise SequenceError(f"cannot read {info.path}", why=error.strerror or str(error)) from error
+
+    def _timed(self, advance: Callable[[], object]) -> Iterator[TimedFrame]:
+        for timed in self._sequence.timed():
+            yield timed
+            advance()
 
 
 def _check_channels(sequence: Sequence, channels: int, model: object) -> None:

@@ -34,13 +34,25 @@ def init(
         typer.Option("-o", "--output", metavar="FILE", help="Write it there instead of to stdout."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="NAME",
+            help="Write what is known to work for a purpose instead, such as video.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Write a TOML file of every field: what it is, what it takes, its default."""
+    """Write a TOML file of every field: what it is, what it takes, its default; or one of the task's recipes."""
     from seqimg.config import describe_fields, to_template
     from seqimg.publish import publish_file
 
     config = _config_class(task)
-    text = to_template(config, task)
+    text = to_template(config, task) if recipe is None else _recipe(config, task, recipe)
+    if out is None and recipe is not None:
+        output().data({"task": task, "recipe": recipe, "toml": text}, text.rstrip("\n"))
+        return
     if out is None:
         output().data({"task": task, "fields": describe_fields(config, task)}, text.rstrip("\n"))
         return
@@ -82,6 +94,24 @@ def _config_class(task: str) -> "type[TaskConfig]":
 
     config: type[TaskConfig] = plugin_host().tasks.load(task, "config")
     return config
+
+
+def _recipe(config: "type[TaskConfig]", task: str, name: str) -> str:
+    """Return a recipe: a file in the folder `recipes` of the package that the task's configuration is in."""
+    from importlib.resources import files
+
+    from seqimg.errors import UsageError, did_you_mean
+
+    folder = files(config.__module__.partition(".")[0]) / "recipes"
+    found = {file.name.removesuffix(".toml"): file for file in folder.iterdir()} if folder.is_dir() else {}
+    if name not in found:
+        near = did_you_mean(name, found)
+        raise UsageError(
+            f"{task} has no recipe {name!r}",
+            why=f"recipes: {', '.join(sorted(found)) or 'none'}",
+            hint=command("seqimg", "config", "init", task, "--recipe", near) if near else None,
+        )
+    return found[name].read_text(encoding="utf-8")
 
 
 def _shown(value: object) -> str:

@@ -99,6 +99,8 @@ def _work(
     where = chosen_device(device)
     loaded = modelfolder.load(model, task=spec.name, device=where)
     work = Application(loaded, model, sequence, options, where)
+    if sentence := work.resampling():
+        output().say(sentence)
     output().say(device_sentence(where, device))
     if sentence := kernel_sentence(loaded.model, where, streaming=True):
         output().say(sentence)
