@@ -210,3 +210,16 @@ def test_models_can_be_exported(kind: str) -> None:
     with torch.no_grad():
         exported = torch.export.export(model, (clip,), strict=False)
         assert relative_error(exported.module()(clip)[0], model(clip)[0]) < TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", MODELS)
+def test_models_are_compiled_whole(kind: str) -> None:
+    model, clip = _model(kind), torch.rand(1, 4, 3, 16, 16)
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    with torch.no_grad():
+        found, state = compiled(clip)
+        assert relative_error(found, model(clip)[0]) < TOLERANCE
+        again = compiled(clip, state)[0]
+        assert relative_error(again, model(clip, state)[0]) < TOLERANCE
+    assert compiled(clip, rivals=True)[0].shape == model(clip, rivals=True)[0].shape
