@@ -1,13 +1,13 @@
 """`seqimg TASK eval`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from seqimg import modelfolder
 from seqimg.cli.fields import measuring, reading_flags
-from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
+from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence, kernels_of
 from seqimg.cli.output import command, output
 from seqimg.cli.tables import figures_table
 from seqimg.config import ReadingConfig, check_flags
@@ -19,9 +19,14 @@ from seqimg.plugins import TaskSpec
 from seqimg.publish import check_writable, publish_file, write_json
 from seqimg.task import Task
 from seqimg.training import processes
+from seqimg.training.evaluation import Evaluation
 from seqimg.training.evaluation import evaluate as measure
+from seqimg.training.evaluation_page import write_evaluation_page
+from seqimg.training.surroundings import environment
 
 __all__ = ["evaluate"]
+
+_PAGES = (".html", ".htm")
 
 
 def evaluate(
@@ -80,10 +85,16 @@ def evaluate(
         first = datasets.test[0].source.path
         with output().progress("Evaluating", total=len(datasets.test)) as bar:
             found = measure(task, loaded.model, datasets.test, batch_size=batch_size, advance=bar.advance)
+        if out is not None and out.suffix.lower() in _PAGES and processes.is_main():
+            with output().progress("Drawing"):
+                changed = {"data", *cut, *reading.model_fields_set, *given}
+                _write_page(
+                    out, loaded, task, datasets, found, part, changed, batch_size, overwrite=overwrite
+                )
     if not processes.is_main():
         return
     result = {"task": spec.name, "model": str(model), "part": part, **protocol, **asdict(found)}
-    if out is not None:
+    if out is not None and out.suffix.lower() not in _PAGES:
         with publish_file(out, overwrite=overwrite) as temporary:
             write_json(temporary, result)
     output().data(result, figures_table(found))
@@ -91,6 +102,39 @@ def evaluate(
         output().say(f"Saved {out}")
     source = first if Path(first).exists() else "VIDEO"
     output().hint(command("seqimg", spec.name, "run", "--model", model, source, *reading_flags(reading)))
+
+
+def _write_page(
+    out: Path,
+    loaded: modelfolder.LoadedModel,
+    task: Task[Any, Any, Any],
+    data: Datasets,
+    found: Evaluation,
+    part: Part,
+    changed: Collection[str],
+    batch_size: int,
+    *,
+    overwrite: bool,
+) -> None:
+    device = next(loaded.model.parameters()).device
+    kernels = {name: kernel for name, (kernel, _) in kernels_of(loaded.model, device).items()}
+    config = task.config.model_dump(mode="json")
+    write_evaluation_page(
+        out,
+        task,
+        loaded.model,
+        data,
+        found,
+        title=f"seqimg {task.name}: {out.stem}",
+        part=part,
+        training=loaded.training,
+        config={
+            name: (value, "this command" if name in changed else "model") for name, value in config.items()
+        },
+        environment={**environment(), "device": device.type, "kernels": kernels},
+        batch_size=batch_size,
+        overwrite=overwrite,
+    )
 
 
 def _said(protocol: Mapping[str, Any]) -> list[str]:

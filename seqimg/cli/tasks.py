@@ -268,7 +268,12 @@ def _eval(spec: TaskSpec) -> Any:
         ] = None,
         out: Annotated[
             Path | None,
-            typer.Option("-o", "--output", metavar="FILE.json", help="Write the figures there too."),
+            typer.Option(
+                "-o",
+                "--output",
+                metavar="FILE",
+                help="Write the figures there too: as .json, or .html with the cases in pictures.",
+            ),
         ] = None,
         overwrite: Overwrite = False,
         batch_size: Annotated[

@@ -2,7 +2,7 @@
 
 from seqimg.data.boxes import Boxes
 from seqimg.data.clips import Batch, Clip, ClipSource, collate
-from seqimg.data.datasets import ClipDataset, Datasets, window_datasets
+from seqimg.data.datasets import ClipDataset, Datasets, SequenceCount, window_datasets
 from seqimg.data.generators.dataset import GeneratedDataset
 from seqimg.data.items import Item
 from seqimg.data.lazy import LazyFrames
@@ -30,6 +30,7 @@ __all__ = [
     "Part",
     "Picks",
     "SequenceBatches",
+    "SequenceCount",
     "Shuffled",
     "Transformed",
     "WindowDataset",

@@ -18,8 +18,9 @@ from seqimg.data.splits import Part, split_sequences
 from seqimg.data.store import FrameSource
 from seqimg.data.windows import WindowDataset, lost_before
 from seqimg.errors import SeqimgError, UsageError
+from seqimg.sequences.damage import Lost
 
-__all__ = ["ClipDataset", "Datasets", "window_datasets"]
+__all__ = ["ClipDataset", "Datasets", "SequenceCount", "window_datasets"]
 
 _SPLIT: dict[Part, Split] = {"all": "test", "train": "train", "val": "val", "test": "test"}
 
@@ -43,6 +44,21 @@ class ClipDataset(Protocol):
 
 
 @dataclass(frozen=True)
+class SequenceCount:
+    """How much there was of one sequence.
+
+    Attributes:
+        path: Where it is.
+        frames: Frames that can be used.
+        lost: What was left out.
+    """
+
+    path: str
+    frames: int
+    lost: Lost = field(default_factory=Lost)
+
+
+@dataclass(frozen=True)
 class Datasets:
     """What a task trains on, chooses the model by, and is tested with.
 
@@ -57,6 +73,8 @@ class Datasets:
         resources: What `close` closes.
         classes: Names of the classes that labels stand for; empty without labels.
         whole: Whether the parts are made of whole sequences; else each sequence is split in time.
+        sequences: How much there was of each sequence that was read; none of what is generated.
+        skipped: How many sequences were left out as a whole.
     """
 
     train: ClipDataset
@@ -67,6 +85,8 @@ class Datasets:
     resources: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)
     classes: tuple[str, ...] = ()
     whole: bool = False
+    sequences: tuple[SequenceCount, ...] = ()
+    skipped: int = 0
 
     def close(self) -> None:
         """Give up the frames; the clips cannot be read any more."""
@@ -179,6 +199,8 @@ def _windows(
         readings=(*sources.readings, *_small_crops(stores, config.crop)),
         classes=sources.classes,
         whole=splits is not None,
+        sequences=tuple(SequenceCount(store.path, len(store), store.lost) for store in stores),
+        skipped=sources.skipped,
     )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from seqimg.config import ReadingConfig
 from seqimg.data.items import Item
 from seqimg.data.pixels import working_size
-from seqimg.data.store import Box, Places, scaled_frame, stored_dtype
+from seqimg.data.store import Box, Places, lost_of, scaled_frame, stored_dtype
 from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceError
 from seqimg.sequences.isolated.looking import index_of
 from seqimg.sequences.isolated.reader import IsolatedSequence
@@ -87,7 +87,7 @@ class LazyFrames:
         with item.open(self.reading) as sequence:
             self.info = sequence.info
             self.indices, self.times = _frames_of(item, sequence, self.reading)
-            self.losses = sequence.losses()
+            self.losses, self.lost = sequence.losses(), lost_of(item, sequence, self.indices)
         if not len(self.indices):
             raise SequenceError(f"nothing of {item.path} can be used", why=self.losses or "it has no frames")
         self.height, self.width = working_size(self.info.height, self.info.width, longer_side)

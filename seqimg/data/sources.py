@@ -35,12 +35,14 @@ class Sources:
         readings: What was understood and left out, in sentences.
         classes: Names of the classes.
         many: Whether they come from data sets of several sequences.
+        skipped: How many sequences were left out as a whole.
     """
 
     stores: tuple[FrameSource, ...]
     readings: tuple[str, ...]
     classes: tuple[str, ...]
     many: bool
+    skipped: int = 0
 
 
 def open_sources(config: TaskConfig, opened: ExitStack) -> Sources:
@@ -79,7 +81,7 @@ def open_sources(config: TaskConfig, opened: ExitStack) -> Sources:
         )
     sentences = [index.sentence for index in indices if index.sentence]
     readings = (*sentences, *_said(stores), *note, *_left_out(skipped))
-    return Sources(tuple(stores), readings, classes, many)
+    return Sources(tuple(stores), readings, classes, many, len(skipped))
 
 
 class _Opener:

@@ -14,11 +14,23 @@ from seqimg.data.pixels import resize, to_tensor, working_size
 from seqimg.data.pool import FramePool, Stretch
 from seqimg.errors import SeqimgError
 from seqimg.sequences.base import Sequence, SequenceError, SequenceInfo
+from seqimg.sequences.damage import Lost
 
-__all__ = ["Box", "FrameSource", "FrameStore", "Places", "frame_bytes", "scaled_frame", "stored_dtype"]
+__all__ = [
+    "Box",
+    "FrameSource",
+    "FrameStore",
+    "Places",
+    "frame_bytes",
+    "lost_of",
+    "scaled_frame",
+    "stored_dtype",
+]
 
 Places = NDArray[np.integer] | range
 """Which frames, counted over those that there are."""
+
+_NOTHING = Lost()
 
 Box = tuple[slice, slice]
 """Which rows and columns."""
@@ -33,6 +45,7 @@ class FrameSource(Protocol):
         times: `[T]` float64, seconds since its start.
         indices: `[T]` int64, the place of each frame in the sequence: damaged ones that were left out count.
         losses: What had to be left out, in a sentence.
+        lost: How many frames that is.
     """
 
     item: Item
@@ -40,6 +53,7 @@ class FrameSource(Protocol):
     times: NDArray[np.float64]
     indices: NDArray[np.int64]
     losses: str | None
+    lost: Lost
 
     @property
     def path(self) -> str:
@@ -72,6 +86,13 @@ class FrameSource(Protocol):
         ...
 
 
+def lost_of(item: Item, sequence: Sequence, indices: NDArray[np.int64]) -> Lost:
+    """Sum up what the pass over an item left out that gave the frames at `indices`."""
+    if item.places is not None or item.seconds is not None or not len(indices):
+        return Lost.among(sequence.damage)  # it takes some frames only: what lies between is not missing
+    return Lost.among(sequence.damage, int(indices[-1]), len(indices))
+
+
 class FrameStore:
     """The frames of one sequence at working size, in an unnamed temporary file.
 
@@ -86,6 +107,7 @@ class FrameStore:
         times: Seconds of each frame.
         indices: Place of each frame in the source.
         losses: What had to be left out, in a sentence.
+        lost: How many frames that is.
     """
 
     def __init__(
@@ -96,8 +118,10 @@ class FrameStore:
         times: NDArray[np.float64],
         indices: NDArray[np.int64],
         losses: str | None = None,
+        lost: Lost = _NOTHING,
     ) -> None:
-        self.item, self.info, self.times, self.indices, self.losses = item, info, times, indices, losses
+        self.item, self.info, self.times, self.indices = item, info, times, indices
+        self.losses, self.lost = losses, lost
         self._stretch: Stretch | None = stretch
         self.path = item.path
 
@@ -130,7 +154,8 @@ class FrameStore:
             if item.seconds is None:
                 pool.check_room(item.path, frame_bytes(info, size) * (count or 0))
             stretch, times, indices = _decode(item, sequence, size, pool)
-            return cls(item, info, stretch, times, indices, sequence.losses())
+            lost = lost_of(item, sequence, indices)
+            return cls(item, info, stretch, times, indices, sequence.losses(), lost)
 
     def __len__(self) -> int:
         return len(self.pixels)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence as Several
 from dataclasses import dataclass
+from typing import Self
 
-__all__ = ["Damage", "losses_sentence"]
+__all__ = ["Damage", "Lost", "losses_sentence"]
 
 _LISTED = 4  # losses named one by one
 
@@ -21,6 +22,44 @@ class Damage:
     index: int
     count: int | None
     reason: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """How many frames of a sequence were left out.
+
+    Attributes:
+        damaged: Those known to be damaged.
+        missing: Those that were not there, such as numbers left out in a folder.
+        broken_off: Whether an unknown number at the end is left out too.
+    """
+
+    damaged: int = 0
+    missing: int = 0
+    broken_off: bool = False
+
+    @classmethod
+    def among(cls, damage: Several[Damage], last: int = -1, frames: int = 0) -> Self:
+        """Sum up what was left out of a pass.
+
+        Args:
+            damage: What the pass told.
+            last: Place of its last frame, if it was one over the whole sequence.
+            frames: How many it gave up to there.
+
+        Example:
+            >>> Lost.among([Damage(17, 2, "bad data"), Damage(40, None, "the file ends")], last=39, frames=35)
+            Lost(damaged=2, missing=3, broken_off=True)
+        """
+        before = sum(lost.count or 0 for lost in damage if lost.index < last)
+        return cls(
+            damaged=sum(lost.count or 0 for lost in damage),
+            missing=max(0, last + 1 - frames - before),
+            broken_off=any(lost.count is None for lost in damage),
+        )
+
+    def __bool__(self) -> bool:
+        return self != Lost()
 
 
 def losses_sentence(path: str, damage: Several[Damage]) -> str | None:

@@ -26,6 +26,7 @@ __all__ = [
     "SAMPLES",
     "Case",
     "Findings",
+    "Losses",
     "Part",
     "Sheet",
     "read_findings",
@@ -93,8 +94,27 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Losses:
+    """Frames of one sequence that were damaged or missing, and left out.
+
+    Attributes:
+        path: The sequence.
+        frames: Frames that were used.
+        damaged: Frames known to be damaged.
+        missing: Frames that were not there.
+        broken_off: Whether an unknown number at the end is left out too.
+    """
+
+    path: str
+    frames: int
+    damaged: int
+    missing: int
+    broken_off: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What was found when training had ended.
+    """What was found when training had ended, or by an evaluation.
 
     Attributes:
         title: The page's name.
@@ -116,6 +136,14 @@ class Findings:
         channels: Channels of the frames.
         classes: Names of the classes.
         readings: What was understood of the data, what was missing or damaged.
+        sequence_count: Sequences that were read; 0 of what is generated.
+        frame_count: Frames of all of them that were used.
+        incomplete_count: Sequences of which frames were left out.
+        damaged_count: Frames of them known to be damaged.
+        missing_count: Frames of them that were not there.
+        skipped_count: Sequences that were left out as a whole.
+        incomplete: What is known of sequences of which frames were left out, the one that lost most first; of
+            many some.
         examined: Clips among which the cases were picked.
         cases: The worst first, then median and best.
         panels: The task's own.
@@ -142,6 +170,13 @@ class Findings:
     channels: int
     classes: tuple[str, ...] = ()
     readings: tuple[str, ...] = ()
+    sequence_count: int = 0
+    frame_count: int = 0
+    incomplete_count: int = 0
+    damaged_count: int = 0
+    missing_count: int = 0
+    skipped_count: int = 0
+    incomplete: tuple[Losses, ...] = ()
     examined: int = 0
     cases: tuple[Case, ...] = ()
     panels: tuple[Panel, ...] = ()

@@ -1,14 +1,12 @@
 """The report of a run, put together from what its folder holds. Needs no torch."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Protocol
 
-from seqimg.errors import SeqimgError
-from seqimg.panels import Column, Panel, Picture, Table
-from seqimg.training.findings import Case, Findings, read_findings, read_sample
+from seqimg.training.casebook import caseless, cases_note, picture, reels
+from seqimg.training.findings import Findings, read_findings
 from seqimg.training.records import Record
-from seqimg.training.report import Reel, Report
+from seqimg.training.report import Report
 from seqimg.training.sections import (
     counted,
     curves_panel,
@@ -19,7 +17,7 @@ from seqimg.training.sections import (
     time_panel,
 )
 
-__all__ = ["Measured", "read_run_report", "run_report", "verdict"]
+__all__ = ["Measured", "evaluation_report", "read_run_report", "run_report", "verdict"]
 
 _IDLE = 0.1  # share of the time that training may wait for data before it is worth a warning
 
@@ -90,25 +88,53 @@ def run_report(record: Record, findings: Findings | None) -> Report:
             panels=(*after, reproduce(record, findings)),
             warnings=warnings,
         )
-    reels, missing = _reels(record.folder, findings)
+    shown, missing = reels(record.folder, findings)
     caption = "The middle frame of clips evenly spread, as the model sees them."
-    samples, problem = _picture(record.folder, findings.samples, "Training clips", caption)
+    samples, problem = picture(record.folder, findings.samples, "Training clips", caption)
     own = [panel for panel in findings.panels if not panel.beside_figures]
     return Report(
         title=findings.title,
         verdict=verdict(findings, findings.what),
         note=_what_it_is_worth(findings),
         figures=(figures_panel(findings), *(panel for panel in findings.panels if panel.beside_figures)),
-        reels=reels,
-        cases_note=_cases_note(findings),
+        reels=shown,
+        cases_note=cases_note(findings),
         panels=(
-            *_caseless(findings),
+            *caseless(findings),
             *after,
             *own,
             data_panel(record, findings, samples),
             reproduce(record, findings),
         ),
         warnings=(*warnings, *missing, *problem),
+    )
+
+
+def evaluation_report(record: Record, findings: Findings) -> Report:
+    """Put together the page of an evaluation.
+
+    Args:
+        record: The folder of `samples/`, the configuration with which the model was measured, and the surroundings.
+        findings: What was found.
+    """
+    shown, missing = reels(record.folder, findings)
+    caption = "The middle frame of clips evenly spread, as the model sees them."
+    samples, problem = picture(record.folder, findings.samples, "Clips measured", caption)
+    own = [panel for panel in findings.panels if not panel.beside_figures]
+    note = "Nothing is learnt or chosen here: the model is as it was when its training ended."
+    return Report(
+        title=findings.title,
+        verdict=verdict(findings, findings.what),
+        figures=(figures_panel(findings), *(panel for panel in findings.panels if panel.beside_figures)),
+        reels=shown,
+        cases_note=cases_note(findings),
+        panels=(
+            *caseless(findings),
+            *own,
+            data_panel(record, findings, samples, note=note),
+            reproduce(record, findings),
+        ),
+        warnings=(*findings.warnings, *better_baselines(findings), *missing, *problem),
     )
 
 
@@ -128,16 +154,25 @@ def _what_it_is_worth(findings: Findings) -> str:
     return ""
 
 
+def better_baselines(findings: Findings) -> list[str]:
+    """Name the baselines that do better than the model."""
+    metric = findings.metric
+    own = findings.overall["model"][metric]
+    others = {name: figures[metric] for name, figures in findings.overall.items()}
+    better = {
+        name: other
+        for name, other in others.items()
+        if (other > own if metric in findings.higher else other < own)
+    }
+    return [f"{name} is better than the model: {metric} {other:.4g}" for name, other in better.items()]
+
+
 def _warnings(record: Record, findings: Findings | None) -> tuple[str, ...]:
     found = list(record.problems)
     wanted = record.config.get("steps", (0, ""))[0]
     if findings is not None:
         found += findings.warnings
-        own = findings.overall["model"][findings.metric]
-        for name, figures in findings.overall.items():
-            other = figures[findings.metric]
-            if (other > own) if findings.metric in findings.higher else (other < own):
-                found.append(f"{name} is better than the model: {findings.metric} {other:.4g}")
+        found += better_baselines(findings)
         if isinstance(wanted, int) and findings.steps < wanted:
             found.append(f"training ended after {findings.steps:,} of the {wanted:,} steps asked for")
     series = record.validation.get(record.leading)
@@ -152,57 +187,3 @@ def _warnings(record: Record, findings: Findings | None) -> tuple[str, ...]:
         percent = f"{record.data_share:.0%}".replace("%", " %")
         found.append(f"training waited for data {percent} of the time: try more --workers")
     return tuple(found)
-
-
-def _reels(folder: Path, findings: Findings) -> tuple[tuple[Reel, ...], list[str]]:
-    reels, missing = [], []
-    for case in findings.cases:
-        if case.sheet is None:
-            continue
-        picture, problem = _picture(folder, case.sheet.file, case.rank)
-        missing += problem
-        if picture is not None:
-            note = _case_note(case, findings.metric)
-            reels.append(Reel(rank=case.rank, name=case.name, note=note, sheet=case.sheet, picture=picture))
-    return tuple(reels), missing
-
-
-def _picture(folder: Path, name: str, title: str, caption: str = "") -> tuple[Picture | None, list[str]]:
-    """Read a picture of the samples; also return what is wrong with it."""
-    try:
-        return Picture(title=title, caption=caption, data=read_sample(folder, name)), []
-    except (SeqimgError, ValueError) as error:
-        return None, [f"the picture of {title} is missing: {error}".replace("\n", ": ")]
-
-
-def _case_note(case: Case, metric: str) -> str:
-    parts = [f"{metric} {case.score:.4g}"]
-    if case.sheet is not None:
-        sheet = case.sheet
-        parts.append(
-            f"input frames {sheet.context[0]} to {sheet.context[-1]}, then {sheet.future[0]} to {sheet.future[-1]}"
-        )
-        parts.append(f"differences from 0, black, to {sheet.scale:g}, bright")
-        if sheet.shrunk:
-            parts.append("frames are made smaller for this page")
-        if sheet.compressed:
-            parts.append("colours are a little off, to keep it small")
-    return "; ".join(parts) + "."
-
-
-def _cases_note(findings: Findings) -> str:
-    among = counted(findings.examined, "clips")
-    if findings.examined < findings.clips:
-        among += f", evenly spread over the {findings.clips:,}"
-    return f"The worst by {findings.metric} first, then median and best, of {among}."
-
-
-def _caseless(findings: Findings) -> tuple[Panel, ...]:
-    """List the cases of a task that has no pictures to show."""
-    if not findings.cases or any(case.sheet is not None for case in findings.cases):
-        return ()
-    rows = {case.rank: (case.score, case.name) for case in findings.cases}
-    table = Table(
-        title=_cases_note(findings), columns=(Column(name=findings.metric), Column(name="clip")), rows=rows
-    )
-    return (Panel(title="Cases", tables=(table,)),)

@@ -1,7 +1,8 @@
 """What training leaves for people to see: findings and samples for the report, and moving pictures."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,35 @@ from seqimg.masking import masked
 from seqimg.publish import publish_folder
 from seqimg.sequences import save_sequence
 from seqimg.task import Example, Task
-from seqimg.training.cases import look, save_samples
+from seqimg.training.cases import Looked, look, save_samples
 from seqimg.training.evaluation import Evaluation
-from seqimg.training.findings import SAMPLES, Findings, Part, write_findings
+from seqimg.training.findings import SAMPLES, Findings, Losses, Part, write_findings
 from seqimg.training.fit import Fitted
 from seqimg.training.pictures import grey_or_rgb, save_png, side_by_side_frames, strip
 
-__all__ = ["save_animation", "save_findings", "save_strip"]
+__all__ = [
+    "STRIP",
+    "counts_of",
+    "data_card",
+    "measurements",
+    "peak_memory",
+    "save_animation",
+    "save_findings",
+    "save_strip",
+]
 
 _PICTURES_PER_SECOND = 6
-_STRIP = "data.png"
+_LISTED = 16  # sequences that are listed
+
+AnyTask = Task[Any, Any, Any]
+
+STRIP = "data.png"
+"""Name of the picture of samples of the data."""
 
 
 def save_findings(
     folder: Path,
-    task: Task[Any, Any, Any],
+    task: AnyTask,
     fitted: Fitted,
     data: Datasets,
     measured: ClipDataset,
@@ -55,36 +70,66 @@ def save_findings(
     """
     with publish_folder(folder / SAMPLES, overwrite=True) as samples:
         looked = look(task, fitted.model, measured, samples, batch_size=task.config.batch_size)
-        save_samples(data.train, samples / _STRIP)
+        save_samples(data.train, samples / STRIP)
     parts = {"train": data.train, "validation": data.val, "test": data.test}
     unvalidated = () if len(data.val) else ("there was no validation part: the last weights were taken",)
     findings = Findings(
         title=title,
-        task=task.name,
         what=what,
         chosen_on_these=measured is data.val,
-        metric=evaluation.metric,
-        higher=evaluation.higher,
-        clips=evaluation.clips,
-        overall=evaluation.overall,
-        sequences={masked(path): figures for path, figures in evaluation.sequences.items()},
-        metrics_note=_first_sentence(task.metrics.__doc__),
         steps=fitted.trained.steps,
         best_step=fitted.trained.best_step,
         seconds=fitted.trained.seconds,
         fingerprint=fitted.fingerprint,
         memory=peak_memory(),
-        parts={name: Part(clips=len(part), sequences=len(set(part.owners))) for name, part in parts.items()},
-        channels=data.channels,
-        classes=data.classes,
-        readings=data.readings,
-        examined=looked.examined,
-        cases=looked.cases,
-        panels=looked.panels,
-        samples=_STRIP,
+        parts=counts_of(parts),
+        samples=STRIP,
         warnings=(*unvalidated, *looked.warnings),
+        **measurements(task, evaluation, looked),
+        **data_card(data),
     )
     write_findings(folder, findings)
+
+
+def measurements(task: AnyTask, evaluation: Evaluation, looked: Looked) -> dict[str, Any]:
+    """Return what was measured, by the names that `Findings` has for it."""
+    return {
+        "task": task.name,
+        "metric": evaluation.metric,
+        "higher": evaluation.higher,
+        "clips": evaluation.clips,
+        "overall": evaluation.overall,
+        "sequences": {masked(path): figures for path, figures in evaluation.sequences.items()},
+        "metrics_note": _first_sentence(task.metrics.__doc__),
+        "examined": looked.examined,
+        "cases": looked.cases,
+        "panels": looked.panels,
+    }
+
+
+def data_card(data: Datasets) -> dict[str, Any]:
+    """Return what the data are, by the names that `Findings` has for it."""
+    incomplete = [one for one in data.sequences if one.lost]
+    most = sorted(incomplete, key=lambda one: (not one.lost.broken_off, -one.lost.damaged - one.lost.missing))
+    return {
+        "channels": data.channels,
+        "classes": data.classes,
+        "readings": data.readings,
+        "sequence_count": len(data.sequences),
+        "frame_count": sum(one.frames for one in data.sequences),
+        "incomplete_count": len(incomplete),
+        "damaged_count": sum(one.lost.damaged for one in incomplete),
+        "missing_count": sum(one.lost.missing for one in incomplete),
+        "skipped_count": data.skipped,
+        "incomplete": tuple(
+            Losses(path=masked(one.path), frames=one.frames, **asdict(one.lost)) for one in most[:_LISTED]
+        ),
+    }
+
+
+def counts_of(parts: Mapping[str, ClipDataset]) -> dict[str, Part]:
+    """Count the clips of parts of the data."""
+    return {name: Part(clips=len(part), sequences=len(set(part.owners))) for name, part in parts.items()}
 
 
 def peak_memory() -> dict[str, int]:
