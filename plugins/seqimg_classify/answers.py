@@ -88,7 +88,7 @@ def number_of(source: ClipSource, *, clip: bool = False) -> int:
     Clips of generated data are sequences of their own.
     """
     own = clip or source.path.startswith(_GENERATED)
-    name = f"{source.path} {source.first} {source.view}" if own else source.path
+    name = f"{source.path} {source.sequence}" + (f" {source.first} {source.view}" if own else "")
     return int.from_bytes(sha256(name.encode(errors="surrogateescape")).digest()[:8], signed=True)
 
 

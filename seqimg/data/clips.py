@@ -22,6 +22,7 @@ class ClipSource:
         stride: Frames from one of its frames to the next.
         indices: Places of all its frames; empty where `first` and `stride` say it all.
         view: Which of several views of one sequence it is, in testing, or which of the clips that follow one another.
+        sequence: Which of the data set's sequences it was cut from: a file may hold several.
         ends: Whether the sequence has no more clips after it, where they follow one another.
     """
 
@@ -30,6 +31,7 @@ class ClipSource:
     stride: int = 1
     indices: tuple[int, ...] = ()
     view: int = 0
+    sequence: int = 0
     ends: bool = True
 
 

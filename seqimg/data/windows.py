@@ -175,7 +175,7 @@ class WindowDataset(Dataset[Clip]):
         source = _source(store.path, indices, self.picks.stride, self._number(window))
         return Clip(
             frames,
-            replace(source, ends=self._ends(window)),
+            replace(source, sequence=window.store, ends=self._ends(window)),
             mask=mask,
             times=torch.from_numpy(store.times[places]),
             label=store.item.label,

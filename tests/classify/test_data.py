@@ -9,9 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from pydantic import ValidationError
 
 from seqimg.config import TaskConfig
-from seqimg.data import Item, layouts, split_sequences, window_datasets
+from seqimg.data import Item, collate, layouts, split_sequences, window_datasets
 from seqimg.data.classes import class_counts, with_classes
 from seqimg.data.picking import Picks, pick, starts
 from seqimg.errors import SeqimgError, UsageError
@@ -79,8 +81,6 @@ def test_data_without_labels_and_unlabelled_clips_are_refused(tmp_path: Path) ->
     (folder / "list.txt").write_text("a/0.npy a\nb/0.npy b\na/1.npy -1\n")
     task = opened(folder / "list.txt")
     with task.datasets("all") as data:
-        from seqimg.data import collate
-
         unlabelled = next(clip for clip in map(data.test.__getitem__, range(3)) if clip.label is None)
         with pytest.raises(SeqimgError, match=r"1\.npy has no class"):
             task.expected(collate([unlabelled]))
@@ -243,8 +243,6 @@ def test_the_last_streamed_clip_knows_that_it_is(tmp_path: Path) -> None:
 
 
 def test_values_that_make_no_sense_are_refused() -> None:
-    from pydantic import ValidationError
-
     for wrong in (
         {"crops": 2},
         {"classes": "a,a"},
@@ -259,8 +257,6 @@ def test_values_that_make_no_sense_are_refused() -> None:
 
 
 def test_class_pictures_are_pictures_of_their_own_sizes(tmp_path: Path) -> None:
-    from PIL import Image
-
     root = tmp_path / "set"
 
     for name, size in (("b/2.png", (5, 6)), ("b/10.jpg", (7, 4)), ("a/x y.png", (5, 6))):
@@ -286,3 +282,18 @@ def test_class_pictures_are_pictures_of_their_own_sizes(tmp_path: Path) -> None:
     (root / "train" / "c").mkdir()
     with pytest.raises(SeqimgError, match="has no pictures"):
         layouts.read(str(root), "class-pictures")
+
+
+def test_pieces_of_one_file_are_videos_of_their_own(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    for name in ("one", "two"):
+        (folder / name).mkdir(parents=True)
+        for number in range(12):
+            Image.new("L", (8, 8), number).save(folder / name / f"{number:02}.png")
+    (folder / "list.txt").write_text("one 0 6 0\none 6 6 1\ntwo 0 12 0\n")
+    task = opened(folder / "list.txt", views=2, split="sequence", holdout=0.4, validation=0)
+    with task.datasets("all") as data:
+        truth = task.expected(collate([data.test[number] for number in range(4)]))
+    assert truth.labels.tolist() == [0, 0, 1, 1]
+    assert len(set(truth.videos.tolist())) == 2
+    assert truth.videos[0] == truth.videos[1]
