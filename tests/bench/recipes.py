@@ -1,0 +1,257 @@
+"""Recipes of frame prediction at equal wall-clock: moving digits, 64×64, two digits, 10 frames in, 10 out.
+
+Every recipe is trained for the same minutes with the same loop on the same stream of sequences, its schedule brought to
+fit, and measured on the same generated sequences as it goes. A line a training goes to a JSON-lines file; what is in it
+is not done again, so the script may be stopped and started at any time. With `--table` it prints what the file holds.
+
+To choose the default:    python tests/bench/recipes.py --minutes 5 --seeds 0
+To compare the best ones: python tests/bench/recipes.py --minutes 10 --seeds 0,1,2 --only NAME,NAME,conv_lstm_s
+
+It wants a machine to itself: the clock on the wall decides how much each recipe learns.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+PIXELS = 64 * 64
+LONGEST = 1_000_000  # steps; the minutes decide
+FIT = {"context": 10, "horizon": 10, "crop": 64, "size": 0, "loss": "mse", "augment": (), "batch_size": 16}
+RECIPES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "conv_gru": {"widths": (48, 96), "patch": 2, "motion": False, "cuts": False},
+    "conv_gru_patch4": {"widths": (64, 128), "patch": 4, "motion": False, "cuts": False},
+    "conv_gru_motion": {"widths": (48, 96), "patch": 2, "cuts": False},
+    "conv_gru_motion_bf16": {"widths": (48, 96), "patch": 2, "cuts": False, "precision": "bf16"},
+    "conv_gru_bf16": {"widths": (48, 96), "patch": 2, "motion": False, "cuts": False, "precision": "bf16"},
+    "conv_gru_3_levels_bf16": {
+        "widths": (32, 64, 96), "patch": 2, "motion": False, "cuts": False, "precision": "bf16",
+    },
+    "conv_gru_wide_bf16": {
+        "widths": (96, 192), "patch": 2, "motion": False, "cuts": False, "precision": "bf16",
+    },
+    "conv_gru_lite_bf16": {
+        "cell": "conv_gru_lite", "widths": (48, 96), "patch": 2, "motion": False, "cuts": False, "precision": "bf16",
+    },
+    "sep_conv_gru_bf16": {
+        "cell": "sep_conv_gru", "widths": (48, 96), "patch": 2, "kernel_size": 5, "motion": False, "cuts": False,
+        "precision": "bf16",
+    },
+    "min_conv_gru_bf16": {
+        "cell": "min_conv_gru", "widths": (48, 96), "patch": 2, "motion": False, "cuts": False, "precision": "bf16",
+    },
+    "conv_lstm_bf16": {
+        "cell": "conv_lstm", "widths": (48, 96), "patch": 2, "motion": False, "cuts": False, "precision": "bf16",
+    },
+    "next_frame_bf16": {
+        "model": "next_frame", "widths": (48, 96), "patch": 2, "motion": False, "cuts": False, "precision": "bf16",
+    },
+    # OpenSTL's ConvLSTM-S: 4 layers, 5×5, patches of 4; at several widths, since the full one sees few steps.
+    "conv_lstm_s": {"model": "next_frame", "widths": (128,) * 4, "precision": "bf16"},
+    "conv_lstm_s_64": {"model": "next_frame", "widths": (64,) * 4, "precision": "bf16"},
+    "conv_lstm_s_32": {"model": "next_frame", "widths": (32,) * 4, "precision": "bf16"},
+    "conv_lstm_s_64_fp32": {"model": "next_frame", "widths": (64,) * 4},
+}  # fmt: skip
+
+
+def stacked(widths: Sequence[int]) -> Any:
+    """Return a stack of ConvLSTMs over 4×4 patches with a linear head, that reads what it says."""
+    from torch import Tensor, cat, nn, where
+
+    from seqimg.nn import ConvRNN
+
+    class Stack(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = ConvRNN(16, list(widths), cell="conv_lstm", kernel_size=5)
+            self.head = nn.Conv2d(widths[-1], 16, 1)
+
+        def after(self, frames: Tensor, state: Any) -> tuple[Tensor, Any]:
+            patches = nn.functional.pixel_unshuffle(frames.flatten(0, 1), 4).unflatten(0, frames.shape[:2])
+            said, state = self.layers(patches, state)
+            pictures = nn.functional.pixel_shuffle(self.head(said.flatten(0, 1)), 4)
+            return pictures.unflatten(0, frames.shape[:2]).to(frames.dtype), state
+
+        def forward(
+            self,
+            frames: Tensor,
+            state: Any = None,
+            *,
+            horizon: int = 0,
+            future: Tensor | None = None,
+            given: Tensor | None = None,
+        ) -> tuple[Tensor, Any]:
+            said, state = self.after(frames, state)
+            reached, found = state, [said[:, -1:]]
+            for number in range(horizon - 1):
+                read = found[-1]
+                if future is not None and given is not None:
+                    chosen = given[:, number, None, None, None, None]
+                    read = where(chosen, future[:, number : number + 1], read)
+                frame, state = self.after(read, state)
+                found.append(frame)
+            passed = [] if future is None else [said[:, :-1]]
+            return cat([*passed, *found], dim=1)[:, : said.shape[1] - 1 + horizon], reached
+
+    return Stack()
+
+
+def train(name: str, seed: int, minutes: float, every: float) -> dict[str, Any]:
+    """Train one recipe and return what there is to say of it."""
+    import torch
+
+    from seqimg.training.dryrun import summarise_model
+    from seqimg.training.loop import StepReport, Trainer
+    from seqimg_predict.config import PredictConfig
+    from seqimg_predict.task import PredictTask
+
+    class Stacked(PredictTask):
+        def build_model(self) -> Any:
+            return stacked(self.config.widths)
+
+    config = PredictConfig(**{
+        "data": ("demo:moving-digits",), "steps": LONGEST, "minutes": minutes, "seed": seed, "device": "cpu",
+        "validate_every": LONGEST, "validation_clips": 48, **FIT, **RECIPES[name],
+    })  # fmt: skip
+    task = (Stacked if name.startswith("conv_lstm_s") else PredictTask)(config)
+    curve: list[dict[str, float]] = []
+    with task.datasets() as data:
+        task = task.settled(data)
+        model = summarise_model(task, task.build_model(), data, torch.device("cpu"))
+        # Of a backward pass twice as much as of a forward pass.
+        each = 3 * config.batch_size * model.multiply_adds * model.frames
+
+        def note(report: StepReport) -> None:
+            if report.validation is not None:
+                seconds = trainer.result.seconds
+                error = report.validation["mse"] * PIXELS
+                curve.append({"seconds": round(seconds, 1), "gmacs": report.step * each / 1e9, "mse": error})
+                print(
+                    f"{name} seed {seed}: {seconds:.0f} s, step {report.step}, {error:.2f}", file=sys.stderr
+                )
+
+        trainer = Trainer(task, data, note)
+        measured = perf_counter()
+
+        def due() -> bool:
+            nonlocal measured
+            if trainer.result.steps < trainer.plan.steps and perf_counter() - measured < every:
+                return False
+            measured = perf_counter()
+            return True
+
+        trainer.validates = due  # type: ignore[method-assign]
+        trained = trainer.train()
+    return {
+        "name": name, "seed": seed, "minutes": minutes, "steps": trained.steps, "seconds": trained.seconds,
+        "parameters": model.parameters, "gmacs_a_step": each / 1e9, "mse_per_frame": curve[-1]["mse"],
+        "curve": curve, "recipe": RECIPES[name],
+    }  # fmt: skip
+
+
+def done(path: Path) -> list[dict[str, Any]]:
+    """Return the trainings that the file holds; a last line that was not finished counts for nothing."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def table(runs: Iterable[dict[str, Any]], minutes: float) -> str:
+    """Lay out the trainings of so many minutes, best first, as Markdown."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        if run["minutes"] == minutes:
+            groups.setdefault(run["name"], []).append(run)
+    lines = ["| recipe | MSE per frame | seeds | steps | parameters | giga multiply-adds a step |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for name, group in sorted(
+        groups.items(), key=lambda pair: statistics.mean(r["mse_per_frame"] for r in pair[1])
+    ):
+        errors = [run["mse_per_frame"] for run in group]
+        spread = f" ± {statistics.stdev(errors):.1f}" if len(errors) > 1 else ""
+        steps = statistics.mean(run["steps"] for run in group)
+        lines.append(
+            f"| `{name}` | {statistics.mean(errors):.1f}{spread} | {len(errors)} | {steps:,.0f} "
+            f"| {group[0]['parameters']:,} | {group[0]['gmacs_a_step']:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def plot(runs: Iterable[dict[str, Any]], minutes: float, path: Path) -> None:
+    """Draw errors against seconds and against multiply-adds."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 5), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for number, run in enumerate(run for run in runs if run["minutes"] == minutes and run["seed"] == 0):
+        for axis, key in zip(axes, ("seconds", "gmacs"), strict=True):
+            xs = [point[key] for point in run["curve"]]
+            axis.plot(
+                xs, [point["mse"] for point in run["curve"]], label=run["name"],
+                color=f"C{number % 10}", linestyle=("-", "--", ":")[number // 10 % 3],
+            )  # fmt: skip
+    axes[0].set(xlabel="seconds", ylabel="MSE per frame", yscale="log")
+    axes[1].set(xlabel="giga multiply-adds", xscale="log")
+    axes[0].legend(fontsize=7)
+    figure.savefig(path)
+
+
+def main() -> int:
+    """Train what is not in the file yet, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=5, help="minutes of each training [5]")
+    parser.add_argument("--seeds", default="0", help="seeds, separated by commas [0]")
+    parser.add_argument("--only", default="", help="recipes, separated by commas [all]")
+    parser.add_argument(
+        "--every", type=float, default=15, help="seconds from one measurement to the next [15]"
+    )
+    parser.add_argument(
+        "--file", type=Path, default=Path("recipes.jsonl"), help="what was done [recipes.jsonl]"
+    )
+    parser.add_argument("--table", action="store_true", help="train nothing; print the table")
+    parser.add_argument("--plot", type=Path, help="draw the curves into this PNG")
+    options = parser.parse_args()
+    names = [name for name in options.only.split(",") if name] or list(RECIPES)
+    if unknown := set(names) - set(RECIPES):
+        parser.error(f"there is no recipe {', '.join(sorted(unknown))}; there are {', '.join(RECIPES)}")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command does
+    known = {(run["name"], run["seed"], run["minutes"]) for run in done(options.file)}
+    for seed in [] if options.table else map(int, options.seeds.split(",")):
+        for name in names:
+            if (name, seed, options.minutes) in known:
+                continue
+            import torch
+
+            from seqimg.kernels.allocator import keep_freed_memory
+
+            keep_freed_memory()
+            machine = {
+                "torch": torch.__version__,
+                "threads": torch.get_num_threads(),
+                "cpu": platform.machine(),
+            }
+            run = {**train(name, seed, options.minutes, options.every), **machine}
+            with options.file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(run) + "\n")
+    runs = done(options.file)
+    print(table(runs, options.minutes))
+    if options.plot is not None:
+        plot(runs, options.minutes, options.plot)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
