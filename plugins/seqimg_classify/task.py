@@ -1,6 +1,6 @@
 """Classification as a task: what is asked, what counts as right, what stands beside it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self, cast
 
@@ -15,11 +15,12 @@ from seqimg.panels import Panel
 from seqimg.streaming import Stream
 from seqimg.task import Answers, Baseline, Losses, Seen, Shown, Task
 from seqimg_classify.answers import Scoring, Truth, real_frames, truth_of
+from seqimg_classify.baselines import RIVALS, majority, out_of_order, without_memory
 from seqimg_classify.config import ClassifyConfig, ClassifyRun
 from seqimg_classify.loss import ClassLoss, balanced_weights
 from seqimg_classify.mixing import Mixed
 from seqimg_classify.models import Rivalled, build_model
-from seqimg_classify.protocols import Carried, PooledRival, Step, model_step, shuffled
+from seqimg_classify.protocols import Carried, model_step
 from seqimg_classify.segments import COLUMNS
 from seqimg_classify.showing import draw_answer, show
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ClassifyTask"]
 
-_RIVALS = ("average_pool", "last_frame")
 _STREAMED = 16  # frames worked through at once of a sequence that is measured as a whole
 
 
@@ -99,7 +99,8 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
     def settled(self, data: Datasets) -> Self:
         """Fill in the channels, the classes, how many clips each has, and the size that `rows` reads."""
         config = self.config
-        allow_backbone(config.backbone) if config.model == "backbone" else None
+        if config.model == "backbone":
+            allow_backbone(config.backbone)
         train = data.train.clips if isinstance(data.train, Mixed) else data.train
         changes: dict[str, object] = {"classes": data.classes}
         if not config.class_counts:
@@ -137,7 +138,7 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
         each = outputs[:, None] if outputs.dim() == 3 else outputs
         of_answer = self._loss(self.config.every_frame)
         parts = {"model": of_answer(each[:, 0], labels, lengths)}
-        for place, name in enumerate(_RIVALS[: each.shape[1] - 1], start=1):
+        for place, name in enumerate(RIVALS[: each.shape[1] - 1], start=1):
             # What sees single frames is taught with all of them.
             rival = self._loss(1.0) if name == "last_frame" else of_answer
             parts[name] = rival(each[:, place], labels, lengths)
@@ -190,35 +191,14 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
 
     def baselines(self, model: nn.Module) -> Mapping[str, Baseline]:
         """Return the most frequent class, the networks without memory, and the model on frames out of order."""
-        found: dict[str, Baseline] = {"majority": self._majority}
+        config, streaming = self.config, self.config.protocol == "streaming"
+        counts = config.class_counts or (1,) * len(config.classes)
+        found = {"majority": majority(counts, max(config.clips, *counts), several=config.several)}
         if isinstance(model, Rivalled) and model.has_rivals:
-            rivals = _Remembered(model)
-            found |= {name: self._rival(rivals, name) for name in _RIVALS}
-        if self.config.frames != 1:
-            found["shuffled_frames"] = self._shuffled(model)
+            found |= without_memory(model, self.scoring, streaming=streaming)
+        if config.frames != 1:
+            found["shuffled_frames"] = out_of_order(model, self.scoring, streaming=streaming)
         return found
-
-    def _majority(self, batch: Batch) -> Tensor:
-        config = self.config
-        counts = torch.tensor(config.class_counts or (1,) * len(config.classes), dtype=torch.float64) + 1
-        clips = max(config.clips, max(config.class_counts, default=1)) + 2
-        logits = (counts / (clips - counts).clamp(min=1)).log() if config.several else counts.log()
-        logits = logits.to(batch.frames.device, batch.frames.dtype)
-        return logits.expand(*batch.frames.shape[:2], -1)
-
-    def _rival(self, rivals: "_Remembered", name: str) -> Baseline:
-        if self.config.protocol != "streaming":
-            return lambda batch: rivals(batch.frames)[name]
-        step: Step = lambda frames, state: (rivals(frames)[name], None)  # noqa: E731
-        return Carried(
-            PooledRival(lambda frames: rivals(frames)[name]) if name == "average_pool" else step, self.scoring
-        )
-
-    def _shuffled(self, model: nn.Module) -> Baseline:
-        answer: Callable[[Batch], Tensor] = lambda batch: model(batch.frames)[0]  # noqa: E731
-        if self.config.protocol == "streaming":
-            answer = Carried(model_step(model), self.scoring)
-        return lambda batch: answer(replace(batch, frames=shuffled(batch)))
 
     def decode(self, outputs: Tensor) -> Iterable[Tensor]:
         """Yield the scores `[K]` after each frame of one sequence."""
@@ -240,20 +220,6 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
         for found in answers:
             findings.add(found, self.expected(found.batch))
         return findings.panels()
-
-
-class _Remembered:
-    """The rivals' answers to the frames they were asked about last, so that both come from one pass."""
-
-    def __init__(self, model: Rivalled) -> None:
-        self._model = model
-        self._frames: Tensor | None = None
-        self._answers: Mapping[str, Tensor] = {}
-
-    def __call__(self, frames: Tensor) -> Mapping[str, Tensor]:
-        if self._frames is not frames:
-            self._frames, self._answers = frames, self._model.rivals(frames)
-        return self._answers
 
 
 def _rare(classes: tuple[str, ...], counts: tuple[int, ...], number: int) -> str:
