@@ -3,10 +3,10 @@
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from skimage.color import rgb2gray
 
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.plugins import resolve
@@ -47,7 +47,6 @@ class FrameStep:
         self._alpha = has_alpha(info)
         self._channels = info.channels - self._alpha
         _check_channels(self.operation, self._channels, info)
-        self._work: Callable[..., Any] = resolve(self.operation.target)
         self._values = {**self.operation.constant, **self.operation.values(call)}
         self._keeps_alpha = (
             self.operation.on in ("channel", "picture", "colour") and not self.operation.channels
@@ -79,6 +78,12 @@ class FrameStep:
                 hint=f"seqimg filter show {self._call.name}",
             ) from error
         return answer.astype(values.dtype, copy=False)
+
+    @cached_property
+    def _work(self) -> Callable[..., Any]:
+        # Found with the first frame: where workers do the work, this process need not import what they do.
+        found: Callable[..., Any] = resolve(self.operation.target)
+        return found
 
     def _applied(self, there: Floats) -> Floats:
         on = self.operation.on
@@ -124,7 +129,13 @@ def to_grey(body: Floats) -> Floats:
     """
     if body.shape[2] == 1:
         return body[..., 0]
-    grey: Floats = rgb2gray(body) if body.shape[2] == 3 else body.mean(axis=2)
+    grey: Floats
+    if body.shape[2] == 3:
+        from skimage.color import rgb2gray
+
+        grey = rgb2gray(body)
+    else:
+        grey = body.mean(axis=2)
     return grey
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from seqimg.sequences import SequenceInfo
 from seqimg.sequences.limits import value_range_of
@@ -85,6 +84,8 @@ def filled(values: Floats) -> tuple[Floats, NDArray[np.bool_] | None]:
     bad = ~np.isfinite(values)
     if not bad.any():
         return values, None
+    from scipy import ndimage
+
     missing = np.isnan(values)
     done = np.nan_to_num(values, nan=np.nan, posinf=1.0, neginf=0.0)
     for i in range(values.shape[2]):

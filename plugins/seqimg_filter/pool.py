@@ -40,6 +40,7 @@ class Pool:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._workers = workers
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._threads: list[threading.Thread] = []
         recipe = {"stages": [stage.describe() for stage in stages]}
         try:
             for _ in range(workers):
@@ -49,8 +50,12 @@ class Pool:
             raise UnavailableError(
                 "cannot start a worker", why=error.strerror, hint="without --workers"
             ) from error
-        for process in self._processes:
-            threading.Thread(target=self._serve, args=(process, recipe), daemon=True).start()
+        self._threads = [
+            threading.Thread(target=self._serve, args=(process, recipe), daemon=True)
+            for process in self._processes
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def __enter__(self) -> Self:
         return self
@@ -62,9 +67,15 @@ class Pool:
         """End all processes, whatever they are doing."""
         for process in self._processes:
             process.kill()
-        for process in self._processes:
             self._jobs.put(None)
+        for process in self._processes:
             process.wait()
+        for thread in self._threads:
+            thread.join()
+        for process in self._processes:
+            for pipe in _pipes(process):
+                with suppress(OSError):  # what could not be sent any more
+                    pipe.close()
 
     def map(self, stage: int, frames: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
         """Yield what a stage makes of each frame, in their order; twice as many as workers are under way.

@@ -5,11 +5,11 @@ size nor turning changes:
 
 | name | area / its smallest upright or turned box | area / the ellipse of its moments | box |
 |---|---|---|---|
-| square, rectangle | above 0.88 | 0.92 to 0.985 | sides within 15 %, or not |
-| circle, ellipse | 0.7 to 0.88 | above 0.97 | sides within 15 %, or not |
+| square, rectangle | above 0.84 | 0.92 to 0.98 | sides within 15 %, or not |
+| circle, ellipse | 0.68 to 0.88 | above 0.98 | sides within 15 %, or not |
 | triangle | 0.4 to 0.62 | 0.75 to 0.88 | |
 
-All of them have at least 0.9 of their convex hull's area; anything else is `other`.
+All of them have at least 0.9 of the pixels of their convex hull; anything else is `other`.
 """
 
 import math
@@ -162,8 +162,9 @@ def _measured(region: Any) -> Shape:
     area, perimeter = float(region.area), float(region.perimeter_crofton)
     top, left, bottom, right = map(float, region.bbox)
     major, minor = float(region.axis_major_length), float(region.axis_minor_length)
-    long, short = _smallest_box(region.coords)
-    solidity = float(region.area_convex) and area / float(region.area_convex)
+    corners = _hull(region.coords)
+    long, short = _smallest_box(corners)
+    solidity = area / _pixels_within(corners)
     figures = {
         "x": float(region.centroid[1]),
         "y": float(region.centroid[0]),
@@ -173,7 +174,8 @@ def _measured(region: Any) -> Shape:
         "eccentricity": float(region.eccentricity),
         "major": major,
         "minor": minor,
-        "angle": (math.degrees(float(region.orientation)) - 90) % 180,  # from the horizontal, counterclockwise
+        "angle": (math.degrees(float(region.orientation)) - 90)
+        % 180,  # from the horizontal, counterclockwise
         "solidity": solidity,
         "left": left,
         "top": top,
@@ -191,24 +193,45 @@ def _kind(solidity: float, filled_box: float, filled_ellipse: float, aspect: flo
     """Return what a shape looks like."""
     if solidity < 0.9:
         return "other"
-    if filled_box > 0.88 and 0.92 < filled_ellipse < 0.985:
+    if filled_box > 0.84 and 0.92 < filled_ellipse <= 0.98:
         return "square" if aspect < _ALIKE else "rectangle"
-    if 0.7 < filled_box <= 0.88 and filled_ellipse > 0.97:
+    if 0.68 < filled_box <= 0.88 and filled_ellipse > 0.98:
         return "circle" if aspect < _ALIKE else "ellipse"
     if 0.4 < filled_box < 0.62 and 0.75 < filled_ellipse < 0.88:
         return "triangle"
     return "other"
 
 
-def _smallest_box(places: NDArray[np.intp]) -> tuple[float, float]:
-    """Return the longer and the shorter side of the smallest box, however turned, about pixels `[N, 2]`."""
+def _hull(places: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Return the corners of the convex hull of pixels `[N, 2]`, in turn; of those in one line its ends."""
     try:
-        corners = places[ConvexHull(places).vertices].astype(np.float64)
+        hull: NDArray[np.int64] = places[ConvexHull(places).vertices].astype(np.int64)
     except (QhullError, ValueError):  # pixels in one line, or fewer than three
-        span = np.ptp(places, axis=0) + 1
-        return float(max(span)), float(min(span))
-    edges = np.diff(corners, axis=0, append=corners[:1])
-    along = edges / np.linalg.norm(edges, axis=1, keepdims=True)  # [E, 2]
+        order = np.lexsort(places.T)
+        hull = places[[order[0], order[-1]]].astype(np.int64)
+    return hull
+
+
+def _pixels_within(corners: NDArray[np.int64]) -> float:
+    """Return how many pixels have their middle within a hull, by Pick's theorem.
+
+    Example:
+        >>> _pixels_within(np.array([[0, 0], [0, 2], [2, 2], [2, 0]]))
+        9.0
+    """
+    following = np.roll(corners, -1, axis=0)
+    area = abs(float((corners[:, 0] * following[:, 1] - corners[:, 1] * following[:, 0]).sum())) / 2
+    on_edge = float(np.gcd(*np.abs(following - corners).T).sum())
+    return area + on_edge / 2 + 1
+
+
+def _smallest_box(corners: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the longer and the shorter side of the smallest box, however turned, about a hull `[N, 2]`."""
+    edges = np.roll(corners, -1, axis=0) - corners
+    length = np.linalg.norm(edges, axis=1, keepdims=True)
+    if not length.all():
+        return 1.0, 1.0  # one pixel
+    along = edges / length  # [N, 2]
     across = along[:, ::-1] * (-1, 1)
     # A pixel reaches half its side beyond its middle.
     lengths = np.ptp(along @ corners.T, axis=1) + 1

@@ -160,7 +160,9 @@ class Stabilise(StreamStep):
             return frame
         there, missing = filled(values)
         mode, fill = ("constant", np.nan) if self._edge == "missing" else (self._edge, 0.0)
-        moved = ndimage.shift(there, (*by, 0), order=1, mode=mode, cval=fill)
+        # Cubic: linear interpolation would make frames softer and sharper in turn, as they fall between pixels.
+        moved = ndimage.shift(there, (*by, 0), order=3, mode=mode, cval=fill)
+        moved = moved.clip(there.min(), there.max())
         if missing is not None:
             moved[ndimage.shift(missing.astype(np.float32), (*by, 0), order=1, mode="nearest") > 0.5] = np.nan
         return replace(frame, pixels=moved)
