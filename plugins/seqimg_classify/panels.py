@@ -155,7 +155,7 @@ class Findings:
     def _examples(data: bytes) -> Panel:
         picture = Picture(
             title="Clips with answers",
-            caption="First, middle and last frame of each clip. Above: what the model says, with its score, and where "
+            caption="First, middle and last frame of each clip. On it: what the model says, with its score, and where "
             "that is wrong what is right. Those that it is most wrong about come first.",
             data=data,
         )

@@ -18,6 +18,7 @@ _LONGEST = 24  # letters of a name
 _TILE = 128  # pixels of a frame's longer side in the sheet
 _WRONG, _RIGHT = 8, 4
 _GAP = 6
+_COLUMNS = 6  # frames beside each other
 _GREEN, _RED = (0.45, 0.95, 0.5), (1.0, 0.55, 0.45)
 
 
@@ -66,7 +67,7 @@ def confusion_png(matrix: Tensor, classes: Sequence[str]) -> bytes:
 @dataclass(frozen=True)
 class _Shown:
     doubt: float
-    tiles: Tensor  # [3, C, h, w]
+    tiles: Tensor  # [1 to 3, 3, h, w]
 
 
 class Sheet:
@@ -99,26 +100,28 @@ class Sheet:
                 self._wrong = sorted([*self._wrong, shown], key=lambda one: -one.doubt)[:_WRONG]
 
     def picture(self) -> bytes | None:
-        """Return a PNG of all kept clips, one a row in two columns; None if there is none."""
+        """Return a PNG of all kept clips, side by side; None if there is none."""
         from PIL import Image
 
         kept = [one.tiles for one in (*self._wrong, *self._right)]
         if not kept:
             return None
         height, width = (max(tiles.shape[side] for tiles in kept) for side in (-2, -1))
-        rows = -(-len(kept) // 2)
-        sheet = torch.ones(3, rows * (height + _GAP), 2 * (3 * width + 3 * _GAP))
+        most = max(len(tiles) for tiles in kept)
+        columns = max(1, _COLUMNS // most)
+        down, across = height + _GAP, most * (width + 2) + 2 * _GAP
+        sheet = torch.ones(3, -(-len(kept) // columns) * down, min(columns, len(kept)) * across)
         for number, tiles in enumerate(kept):
-            top = number // 2 * (height + _GAP)
+            top = number // columns * down
             for place, tile in enumerate(tiles):
-                left = number % 2 * (3 * width + 3 * _GAP) + place * (width + 2)
+                left = number % columns * across + place * (width + 2)
                 sheet[:, top : top + tile.shape[-2], left : left + tile.shape[-1]] = tile
         file = BytesIO()
         Image.fromarray(to_frame(sheet, "uint8", (0, 255))).save(file, "PNG")
         return file.getvalue()
 
     def _tiles(self, frames: Tensor, said: int, label: int, sure: float) -> Tensor:
-        places = [0, (len(frames) - 1) // 2, len(frames) - 1]
+        places = sorted({0, (len(frames) - 1) // 2, len(frames) - 1})
         scale = _TILE / max(frames.shape[-2:])
         size = (max(16, round(frames.shape[-2] * scale)), max(16, round(frames.shape[-1] * scale)))
         small = resize(frames[places].float().cpu(), size).clamp(0, 1)
