@@ -8,16 +8,17 @@ from pkgutil import walk_packages
 import pytest
 
 import seqimg
+import seqimg_filter
 import seqimg_predict
 
 MODULES = [
     module.name
-    for package in (seqimg, seqimg_predict)
+    for package in (seqimg, seqimg_predict, seqimg_filter)
     for module in walk_packages(package.__path__, f"{package.__name__}.")
 ]
 
 
-@pytest.mark.parametrize("name", ["seqimg", "seqimg_predict", *MODULES])
+@pytest.mark.parametrize("name", ["seqimg", "seqimg_predict", "seqimg_filter", *MODULES])
 def test_examples(name: str, tmp_path: Path) -> None:
     module = import_module(name)
     failed, _ = doctest.testmod(module, extraglobs={"tmp": tmp_path, "Path": Path})

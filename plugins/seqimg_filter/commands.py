@@ -1,9 +1,10 @@
 """What `seqimg filter run` and `seqimg filter shapes` do with a command line."""
 
+import glob
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from seqimg.cli.output import as_word, command, output
@@ -13,6 +14,8 @@ from seqimg.masking import masked
 from seqimg.publish import check_writable, publish_file
 from seqimg.sequences import ASSUMED_FPS, Moment, Span, open_configured
 from seqimg.sequences import Sequence as Source
+from seqimg.sequences.base import IMAGE_SUFFIXES
+from seqimg.sequences.formats import by_suffix
 from seqimg.sequences.pictures.patterns import is_pattern
 from seqimg_filter.chain import Chain
 from seqimg_filter.running import filter_sequence
@@ -90,6 +93,21 @@ class Request:
         return path.name if path.is_dir() else path.stem
 
 
+def _opened_beside(source: str, request: Request) -> Source:
+    """Open a sequence that goes with the first; one picture is a sequence of one frame."""
+    path = Path(source)
+    # How an array is read means nothing for a video beside it.
+    alike = path.suffix.lower() == Path(request.source).suffix.lower()
+    reading = request.reading if alike else ReadingConfig(on_error=request.reading.on_error)
+    if path.suffix.lower() not in IMAGE_SUFFIXES or by_suffix(path.name, "reader") or not path.is_file():
+        return open_configured(source, reading)
+    # As a pattern that fits this name alone.
+    pattern = f"{glob.escape(str(path)[:-1])}[{source[-1]}]"
+    still = open_configured(pattern, reading)
+    still.info = replace(still.info, path=source)
+    return still
+
+
 def run_filter(
     request: Request,
     *,
@@ -113,7 +131,7 @@ def run_filter(
             check_writable(path, overwrite=request.overwrite)
     with ExitStack() as opened:
         sequence = opened.enter_context(request.opened())
-        others = [opened.enter_context(open_configured(other, request.reading)) for other in beside]
+        others = [opened.enter_context(_opened_beside(other, request)) for other in beside]
         for other in others:
             output().say(other.info.sentence())
         with output().progress("Filtering", total=request.total(sequence)) as bar:

@@ -19,7 +19,7 @@ __all__ = ["Above", "Beside", "Blend", "Difference", "Grid", "Mask", "PictureInP
 
 
 class _Together(StreamStep):
-    """Frames with those of other sequences; ends with the shortest of them.
+    """Frames with those of other sequences; ends with the shortest of them, but a single picture is shown throughout.
 
     Args:
         info: What the frames are.
@@ -40,7 +40,7 @@ class _Together(StreamStep):
 
     def frames(self, frames: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
         """Yield what comes of each frame and those beside it."""
-        passes = [other.timed() for other in self._others]
+        passes = [_held(other) if other.info.frame_count == 1 else other.timed() for other in self._others]
         count = 0
         for frame in frames:
             beside = [next(reading, None) for reading in passes]
@@ -54,7 +54,7 @@ class _Together(StreamStep):
             yield replace(frame, pixels=done.astype(frame.pixels.dtype, copy=False))
             count += 1
         for reading, other in zip(passes, self._others, strict=True):
-            if not other.info.live and next(reading, None) is not None:
+            if not other.info.live and other.info.frame_count != 1 and next(reading, None) is not None:
                 self.notes.append(f"{other.info.path} goes on after the {count} frames that were needed")
 
     def together(self, values: Floats, others: list[Floats]) -> Floats:
@@ -236,6 +236,13 @@ class PictureInPicture(_One):
         part = done[top : top + height, left : left + width]
         part += np.where(np.isnan(other), 0, opaque) * (np.nan_to_num(other) - part)
         return done
+
+
+def _held(still: Source) -> Iterator[TimedFrame]:
+    """Yield the frame of a picture again and again."""
+    first = next(iter(still.timed()))
+    while True:
+        yield first
 
 
 def _common_channels(infos: Sequence[SequenceInfo]) -> int:

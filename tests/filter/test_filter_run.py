@@ -211,6 +211,33 @@ def test_times_of_frames_are_kept_past_what_was_left_out(cli: Cli) -> None:
     assert np.load("out.npy")[:, 0, 0].ravel().tolist() == [245, 235, 205, 195]
 
 
+def test_a_logo_in_the_corner(cli: Cli, stack: Path) -> None:
+    from PIL import Image
+
+    Path("a [1]").mkdir()
+    Image.new("RGB", (40, 32), (255, 0, 0)).save("a [1]/logo.png")
+    Image.new("RGB", (40, 32), (0, 255, 0)).save("a [1]/logo.jpg")
+    op = "picture_in_picture:scale=0.5,corner=top-left,margin=0"
+    done = cli("filter", "run", stack, "--with", "a [1]/logo.png", "--op", op, "-o", "out.npy")
+    assert done.returncode == 0, done.stderr
+    assert "logo.png as 1 frame" in done.stderr
+    ranged = cli(
+        "filter",
+        "run",
+        stack,
+        "--value-range",
+        "0,200",
+        "--with",
+        "a [1]/logo.png",
+        "--op",
+        op,
+        "-o",
+        "b.npy",
+    )
+    assert ranged.returncode == 0, "how the array is read means nothing for the picture"
+    assert (np.load("out.npy")[:, :16, :20] == (255, 0, 0)).all()
+
+
 def test_list_and_show(cli: Cli) -> None:
     listed = cli("filter", "list", "denoise*", "--json")
     names = [entry["name"] for entry in json.loads(listed.stdout)]

@@ -106,6 +106,13 @@ def test_lengths_that_differ_are_said(dark: Path) -> None:
     assert notes == ("long.npy goes on after the 3 frames that were needed",)
 
 
+def test_a_single_picture_is_shown_throughout(dark: Path) -> None:
+    found, notes = together(["blend:alpha=1"], dark, save("still.npy", flat(200, count=1)))
+    assert (found == 200).all()
+    assert len(found) == 3
+    assert notes == ()
+
+
 def test_which_sequence_is_meant(dark: Path, bright: Path) -> None:
     assert (together(["blend:source=2,alpha=1"], dark, dark, bright)[0] == 200).all()
     with pytest.raises(UsageError, match="no sequence 1") as none:
