@@ -15,8 +15,18 @@ class DetectConfig(TaskConfig):
 
     frames: int = Field(12, ge=1, description="Frames of a clip in training and evaluation.")
     classes: Words = Field((), description="Names of the classes; none takes those of the data.")
+    size: int = Field(
+        256,
+        ge=0,
+        description="Longer side of the frames the model works on, in pixels; 0 keeps them as they are.",
+    )
+    crop: int = Field(
+        128, ge=0, description="Side of the random crops trained on, in pixels; 0 trains on whole frames."
+    )
+    batch_size: int = Field(4, ge=1, description="Clips per step, of all processes together.")
+    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of AdamW.")
     grid: int = Field(
-        4, ge=2, le=32, description="Pixels that one position of the maps stands for: 2, 4, 8, …"
+        8, ge=2, le=32, description="Pixels that one position of the maps stands for: 2, 4, 8, …"
     )
     widths: Numbers = Field(
         (24, 48, 64, 64),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["DetectTask"]
 
 _LEAST = 0.05  # score from which a box counts in figures: precision is averaged over all of them
+_KINDS = 2.0  # weight of telling classes apart, which is learnt last
 _SHOWN = 0.4  # score of a box in the report's pictures
 _CAPTIONED = 160  # pixels of the shorter side from which there is room for words
 
@@ -96,7 +97,7 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
         scores, kinds, boxes = clip_losses(
             maps, self.expected(batch), stride=self.config.grid, classes=classes
         )
-        each = scores + kinds + boxes  # of the model, and of its companion
+        each = scores + _KINDS * kinds + boxes  # of the model, and of its companion
         parts = {"scores": scores[0], "classes": kinds[0], "boxes": boxes[0]}
         return Losses(each.sum(), parts | ({"companion": each[1]} if len(each) > 1 else {}))
 
