@@ -179,7 +179,7 @@ def _windows(
     tested = replace(picks, step=step)
     picks = replace(picks, streamed=False)
     _check_alike(stores, tested)
-    splits = _splits(config, sources)
+    splits = _splits(config, sources, part)
     windows = partial(
         WindowDataset, stores, holdout=config.holdout, validation=config.validation, splits=splits
     )
@@ -213,12 +213,12 @@ def _small_crops(stores: Sequence[FrameSource], crop: int) -> list[str]:
     return [f"Crops are at most {least} pixels high or wide: {stores[sides.index(least)].path} has no more."]
 
 
-def _splits(config: TaskConfig, sources: Sources) -> tuple[Split, ...] | None:
+def _splits(config: TaskConfig, sources: Sources, part: Part) -> tuple[Split, ...] | None:
     """Return the part of each sequence, or None where each is split in time."""
     if config.split == "time" or (config.split == "auto" and not sources.many):
         return None
     items = [store.item for store in sources.stores]
-    if config.split == "auto" and len({item.path for item in items}) < 2:
+    if (config.split == "auto" or part == "all") and len({item.path for item in items}) < 2:
         return None
     draw = config.seed if config.split == "balanced" else None
     return split_sequences(items, holdout=config.holdout, validation=config.validation, balanced=draw)

@@ -297,3 +297,15 @@ def test_pieces_of_one_file_are_videos_of_their_own(tmp_path: Path) -> None:
     assert truth.labels.tolist() == [0, 0, 1, 1]
     assert len(set(truth.videos.tolist())) == 2
     assert truth.videos[0] == truth.videos[1]
+
+
+def test_one_sequence_alone_can_be_measured_whatever_the_model_was_trained_on(tmp_path: Path) -> None:
+    folder = videos(tmp_path / "set", (1,))
+    (folder / "list.txt").write_text("a/0.npy a\n")
+    for split in ("auto", "balanced", "sequence"):
+        task = opened(folder / "list.txt", classes=("a", "b"), split=split)
+        with task.datasets("all") as data:
+            assert len(data.test) == 1
+        if split != "auto":
+            with pytest.raises(SeqimgError, match="cannot be split"):
+                task.datasets("test")
