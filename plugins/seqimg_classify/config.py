@@ -142,7 +142,12 @@ class ClassifyRun(Config):
         0.0, ge=0, description="Seconds that each answer is about; 0 gives one for the whole sequence."
     )
     top: int = Field(3, ge=1, le=1000, description="Classes named in each answer, the likeliest first.")
-    threshold: float = Field(0.0, ge=0, le=1, description="Least score of a class that is named.")
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Least score of a class that is named. [0; 0.5 where a sequence may have several classes]",
+    )
     smooth: float = Field(
         0.0, ge=0, description="Seconds over which the running answer is averaged; 0 shows it as it is."
     )

@@ -12,7 +12,7 @@ from seqimg.task import Seen, Shown
 from seqimg_classify.answers import Scoring
 from seqimg_classify.config import ClassifyConfig, ClassifyRun
 from seqimg_classify.cuts import Cuts
-from seqimg_classify.segments import Segment, Segments
+from seqimg_classify.segments import Segment, Segments, likeliest
 
 __all__ = ["draw_answer", "show"]
 
@@ -26,11 +26,14 @@ def show(
     segments = Segments(scoring, seconds=options.segment, smooth=options.smooth)
     cuts = Cuts() if options.cuts else None
 
+    threshold = (0.5 if config.several else 0.0) if options.threshold is None else options.threshold
+    named = options.top if config.several else 1
+
     def told(segment: Segment) -> Shown:
         rows: tuple[Row, ...] = ()
         if options.answers == "segments":
-            rows = tuple(segment.rows(config.classes, options.top, options.threshold))
-        return Shown(rows=rows, line=segment.line(config.classes, options.top, options.threshold))
+            rows = tuple(segment.rows(config.classes, options.top, threshold))
+        return Shown(rows=rows, line=segment.line(config.classes, options.top, threshold))
 
     for seen in frames:
         cut = cuts is not None and cuts(seen.frame)
@@ -45,20 +48,23 @@ def show(
         moments: tuple[Row, ...] = ()
         if options.answers == "frames" and segments.now is not None:
             moment = Segment(segments.now.number, seen.time, seen.time, seen.index, 1, scores)
-            moments = tuple(moment.rows(config.classes, options.top, options.threshold))
-        yield Shown(draw_answer(seen.frame, scores, config.classes, options.threshold), moments)
+            moments = tuple(moment.rows(config.classes, options.top, threshold))
+        yield Shown(draw_answer(seen.frame, scores, config.classes, threshold, named), moments)
     if segments.now is not None:
         yield told(segments.now)
 
 
-def draw_answer(frame: Tensor, scores: Tensor, labels: Sequence[str], threshold: float = 0.0) -> Tensor:
-    """Return a frame `[C, H, W]` with its likeliest class, and a bar as long as the class's score.
+def draw_answer(
+    frame: Tensor, scores: Tensor, labels: Sequence[str], threshold: float = 0.0, most: int = 1
+) -> Tensor:
+    """Return a frame `[C, H, W]` with its likeliest classes, and a bar as long as the first one's score.
 
     Args:
         frame: The frame, values in [0, 1].
         scores: Scores of the classes, `[K]`.
         labels: Their names.
         threshold: Least score of a class that is named.
+        most: How many are named.
 
     Example:
         >>> import torch
@@ -66,12 +72,11 @@ def draw_answer(frame: Tensor, scores: Tensor, labels: Sequence[str], threshold:
         >>> (drawn[0, -1] > 0).sum()  # three quarters of 48
         tensor(36)
     """
-    number = int(scores.argmax())
-    score = float(scores[number])
-    if score < threshold:
+    named = likeliest(scores, most, threshold)
+    if not named:
         return frame.clone()
-    drawn = write(frame, f"{labels[number]} {score:.2f}")
-    return _with_bar(drawn, score, number)
+    drawn = write(frame, "\n".join(f"{labels[number]} {score:.2f}" for number, score in named))
+    return _with_bar(drawn, named[0][1], named[0][0])
 
 
 def _with_bar(frame: Tensor, share: float, number: int) -> Tensor:

@@ -1,0 +1,32 @@
+"""`seqimg classify eval`, as told on the command line how to measure."""
+
+import json
+from pathlib import Path
+
+from seqimg import modelfolder
+from seqimg.cli.fields import measuring
+from seqimg_classify.config import ClassifyConfig
+from seqimg_predict.config import PredictConfig
+from tests.classify.clips import task_of, videos
+from tests.support.cli import seqimg
+
+
+def test_only_what_says_how_a_model_is_measured_is_a_flag_of_eval() -> None:
+    assert list(measuring(ClassifyConfig).model_fields) == ["protocol", "views", "crops"]
+    assert not measuring(PredictConfig).model_fields
+
+
+def test_the_protocol_is_chosen_and_stands_beside_the_figures(tmp_path: Path) -> None:
+    task = task_of(
+        channels=1, classes=("b", "a"), class_counts=(2, 2), clips=4, frames=3, crop=8, model="convgru"
+    )
+    modelfolder.save(tmp_path / "model", task, task.build_model().state_dict(), {})
+    folder = videos(tmp_path / "set", (2, 1))
+    how = ("--model", tmp_path / "model", folder)
+    done = seqimg("--json", "classify", "eval", *how, "--views", "2", "--crops", "3")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["protocol"], found["views"], found["crops"], found["clips"]) == ("views", 2, 3, 18)
+    assert list(found["overall"]) == ["model", "majority", "average_pool", "last_frame", "shuffled_frames"]
+    assert found["overall"]["majority"]["video_top1"] in (1 / 3, 2 / 3)
+    assert "Measuring with protocol views, views 2, crops 3." in done.stderr
