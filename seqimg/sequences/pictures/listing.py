@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -11,12 +12,14 @@ from itertools import islice
 from pathlib import Path
 
 from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
+from seqimg.sequences.formats import suffixes
 from seqimg.sequences.limits import MAX_FILES, MAX_FRAMES, check_limit
 from seqimg.sequences.pictures.numbering import Numbering, natural_key, number, words
 from seqimg.sequences.pictures.patterns import glob_root, number_format
 
 __all__ = ["Listing", "list_file", "list_folder", "list_pattern"]
 
+_LISTS = {".txt", ".lst"}  # of notes as often as of pictures
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -53,6 +56,13 @@ def list_folder(path: Path) -> Listing:
         is_picture = Path(item.name).suffix.lower() in IMAGE_SUFFIXES and not item.name.startswith(".")
         (pictures if is_picture and _is_file(item) else others).append(item.name)
     if not pictures:
+        if films := _sequences(others):
+            many = f"{len(films):,} {'sequence' if len(films) == 1 else 'sequences'}"
+            raise SequenceError(
+                f"{path} is a folder of {many}, not one of pictures",
+                why=f"the first is {films[0]}",
+                hint=f"one of them, or seqimg data check --recursive {shlex.quote(str(path))} for all",
+            )
         kinds = Counter(Path(name).suffix.lower() or "without suffix" for name in others)
         found = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
         raise SequenceError(
@@ -62,6 +72,15 @@ def list_folder(path: Path) -> Listing:
         )
     notes = _others_note(sorted(others))
     return _sorted(path, path, pictures, notes)
+
+
+def _sequences(names: Iterable[str]) -> list[str]:
+    """Return those that are named as sequences are, in natural order."""
+    known = set(suffixes("reader")) - set(IMAGE_SUFFIXES) - _LISTS
+    return sorted(
+        (name for name in names if Path(name).suffix.lower() in known and not name.startswith(".")),
+        key=natural_key,
+    )
 
 
 def list_pattern(pattern: Path) -> Listing:
