@@ -53,21 +53,14 @@ def format_of(source: str) -> str:
 
 def _missing(path: Path) -> SequenceError:
     if path.is_symlink():
+        leads = os.readlink(path)
+        why = f"{leads} does not exist"
         try:
             path.stat()
-        except FileNotFoundError:
-            why = f"{os.readlink(path)} does not exist"
         except OSError as error:
-            why = (
-                f"it leads in a circle, by {os.readlink(path)}"
-                if error.errno == errno.ELOOP
-                else error.strerror
-            )
-        else:
-            why = None  # it is there by now
-        return SequenceError(
-            f"{path} is a link that leads nowhere", why=why, hint="check where it should lead"
-        )
+            if error.errno == errno.ELOOP:
+                why = f"it leads in a circle, by {leads}"
+        return SequenceError(f"{path} is a link that leads nowhere", why=why, hint="check where it should lead")
     near = None
     if path.parent.is_dir() and os.access(path.parent, os.R_OK):
         near = did_you_mean(path.name, (item.name for item in islice(path.parent.iterdir(), 10_000)))

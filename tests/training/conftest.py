@@ -4,6 +4,7 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ import torch
 from torch import Tensor
 
 from seqimg.data import Batch
-from seqimg.task import Losses
+from seqimg.task import Losses, Task
 from seqimg.training.fit import Fitted, fit
 from seqimg.training.loop import StepReport
 from seqimg.training.runs import Run
-from seqimg_predict.config import PredictConfig
 from seqimg_predict.task import PredictTask
+
+AnyTask = Task[Any, Any, Any]
 
 TINY = {"size": 0, "crop": 16, "widths": (4,), "context": 2, "horizon": 2, "batch_size": 4, "steps": 6}
 
@@ -30,12 +32,13 @@ class RandomTask(PredictTask):
 
 
 class Training:
-    """A tiny training into `folder`, begun or gone on with."""
+    """A tiny training into `folder`, begun or gone on with; those of other tasks say what is tiny for them."""
 
-    def __init__(self, folder: Path, source: Path, task: type[PredictTask] = PredictTask, **changes: object):
+    tiny: ClassVar[dict[str, object]] = {**TINY, "validate_every": 3}
+
+    def __init__(self, folder: Path, source: Path, task: type[AnyTask] = PredictTask, **changes: object):
         self.folder, self.warnings = folder, list[str]()
-        values = {**TINY, "data": (str(source),), "validate_every": 3, **changes}
-        self.task, self.config = task, PredictConfig(**values)  # type: ignore[arg-type]
+        self.task, self.config = task, task.Config(**{**self.tiny, "data": (str(source),), **changes})
 
     def __call__(self, watch: Callable[[StepReport], None] = lambda report: None) -> Fitted:
         torch.rand(3), np.random.rand(3), random.random()  # whoever went before drew other numbers
