@@ -1,6 +1,5 @@
 """Features of single frames: of a small network that learns them, or of an image network that knows them."""
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -121,12 +120,12 @@ class Neck(nn.Sequential):
 
 
 class Block(nn.Sequential):
-    """A convolution, normalised over groups of channels in each frame by itself."""
+    """A convolution whose channels are normalised, in training over the frames of a batch."""
 
     def __init__(self, before: int, width: int, stride: int = 1) -> None:
         super().__init__(
             nn.Conv2d(before, width, 3, stride=stride, padding=1, bias=False),
-            nn.GroupNorm(math.gcd(8, width), width),
+            nn.BatchNorm2d(width),
             nn.SiLU(),
         )
 
