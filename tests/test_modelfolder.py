@@ -98,6 +98,34 @@ def test_the_folder_says_all_there_is_to_know(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "README.md"}
 
 
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+@pytest.mark.parametrize("where", ["/etc/passwd", "../beside", "itself"])
+def test_links_out_of_the_folder_are_refused(folder: Path, name: str, where: str) -> None:
+    path = folder / name
+    path.rename(folder.parent / "beside")
+    path.symlink_to(name if where == "itself" else where)
+    said = _refused(folder, str(path))
+    assert "it is a link that leads out of the folder" in said
+    assert "root:" not in said
+
+
+def test_links_within_a_folder_and_to_a_folder_are_followed(folder: Path, tmp_path: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "weights")
+    (folder / "model.safetensors").symlink_to("weights")
+    (tmp_path / "latest").symlink_to(folder)
+    assert seqimg.load(tmp_path / "latest").config == CONFIG
+
+
+def test_a_cache_of_downloaded_models_is_followed(folder: Path, tmp_path: Path) -> None:
+    snapshot, blobs = tmp_path / "hub" / "snapshots" / "0a1b", tmp_path / "hub" / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    for number, name in enumerate(("config.json", "model.safetensors")):
+        (folder / name).rename(blobs / str(number))
+        (snapshot / name).symlink_to(f"../../blobs/{number}")
+    assert seqimg.load(snapshot).config == CONFIG
+
+
 def test_the_card_is_short_and_its_example_runs(folder: Path) -> None:
     card = (folder / "README.md").read_text()
     assert len(card.splitlines()) < 40

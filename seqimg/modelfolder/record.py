@@ -14,7 +14,7 @@ from seqimg.plugins.manager import plugin_host
 from seqimg.plugins.reports import one_line
 from seqimg.task import Task
 
-__all__ = ["CONFIG", "FORMAT", "MAX_CONFIG_BYTES", "new_record", "parse_json", "read_record"]
+__all__ = ["CONFIG", "FORMAT", "MAX_CONFIG_BYTES", "check_own", "new_record", "parse_json", "read_record"]
 
 FORMAT = 2
 """Number of the layout that is written; all up to it are read."""
@@ -113,7 +113,28 @@ def parse_json(content: bytes) -> Any:
     )
 
 
+def check_own(path: Path) -> None:
+    """Refuse a file of a model folder that is a link to somewhere else: who sends a folder sends what is in it.
+
+    A cache of downloaded models is left alone, whose `snapshots/…` hold links to `blobs/` beside them.
+
+    Raises:
+        ValueError: It is such a link.
+    """
+    if not path.is_symlink():
+        return
+    folder = path.parent.resolve()
+    places = [folder] + ([folder.parent.parent / "blobs"] if folder.parent.name == "snapshots" else [])
+    try:
+        target = path.resolve()
+    except RuntimeError:  # in a circle
+        target = Path()
+    if not any(target.is_relative_to(place) for place in places):
+        raise ValueError("it is a link that leads out of the folder")
+
+
 def _content(path: Path) -> bytes:
+    check_own(path)
     # A pipe or device has no size, and may never end.
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("it is not a plain file")
@@ -199,6 +220,7 @@ def _preprocessing(config: Mapping[str, Any]) -> dict[str, object]:
         "longer_side": config.get("size") or None,
         "range": [0, 1],
         "missing": 0,
+        "operations": config.get("pre") or [],
     }
 
 

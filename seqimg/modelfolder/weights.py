@@ -17,7 +17,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from seqimg.errors import SeqimgError
-from seqimg.modelfolder.record import CONFIG, parse_json
+from seqimg.modelfolder.record import CONFIG, check_own, parse_json
 from seqimg.plugins.reports import one_line
 
 __all__ = ["MAX_ENTRIES", "MAX_HEADER_BYTES", "WEIGHTS", "Weights", "open_weights", "packed"]
@@ -103,6 +103,10 @@ def open_weights(folder: Path, expected: Mapping[str, Any]) -> Iterator[Weights]
         SeqimgError: It cannot be read, has another size, or its header is not one.
     """
     path = folder / WEIGHTS
+    try:
+        check_own(path)
+    except ValueError as error:
+        raise SeqimgError(f"cannot read {path}", why=str(error)) from error
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would wait for ever
             raise _damaged(path, "it is not a plain file")

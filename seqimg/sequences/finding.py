@@ -60,7 +60,9 @@ def _missing(path: Path) -> SequenceError:
         except OSError as error:
             if error.errno == errno.ELOOP:
                 why = f"it leads in a circle, by {leads}"
-        return SequenceError(f"{path} is a link that leads nowhere", why=why, hint="check where it should lead")
+        return SequenceError(
+            f"{path} is a link that leads nowhere", why=why, hint="check where it should lead"
+        )
     near = None
     if path.parent.is_dir() and os.access(path.parent, os.R_OK):
         near = did_you_mean(path.name, (item.name for item in islice(path.parent.iterdir(), 10_000)))
