@@ -21,9 +21,11 @@ def _remembering(channels: int = 3, **options: object) -> Detector:
     model = Detector(channels, **settings_)  # type: ignore[arg-type]
     for parameter in model.recall.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    with torch.no_grad():  # what is normalised has been seen
-        for _ in range(8):
-            model(torch.rand(1, 2, channels, 32, 32), rivals=True)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        model(torch.rand(2, 2, channels, 32, 32), rivals=True)  # what is normalised has been seen
     return model.eval()
 
 
