@@ -13,6 +13,7 @@ _MEASURING: JsonDict = {
     "measures": True
 }  # such a field says how a model is measured: `eval` has a flag for it too
 _CROPS = (1, 3, 5)
+_OF_ROWS = {"frames": 1, "batch_size": 64}
 
 
 class ClassifyConfig(TaskConfig):
@@ -21,7 +22,7 @@ class ClassifyConfig(TaskConfig):
     model: Literal["rows", "convgru", "backbone"] = Field(
         "convgru",
         description="`rows` reads each picture row by row, `convgru` remembers across frames, `backbone` puts "
-        "such a memory behind an image network.",
+        "such a memory behind an image network. With `rows` clips have one frame, and batches 64 of them, unless told.",
     )
     frames: int = Field(8, ge=0, description="Frames a clip; 0 takes whole sequences.")
     sampling: Literal["dense", "uniform", "tsn"] = Field(
@@ -98,6 +99,13 @@ class ClassifyConfig(TaskConfig):
         (), description="Training clips of each class; none takes what the data have."
     )
     clips: int = Field(0, ge=0, description="Training clips in all; 0 takes what the data have.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_in_the_classical_example(cls, values: object) -> object:
+        return (
+            {**_OF_ROWS, **values} if isinstance(values, dict) and values.get("model") == "rows" else values
+        )
 
     @field_validator("widths")
     @classmethod

@@ -18,7 +18,14 @@ CLASSES = ("a", "b", "c")
 
 def task_of(**values: object) -> ClassifyTask:
     """A small task of three classes, settled."""
-    settled = {"classes": CLASSES, "class_counts": (5, 3, 2), "clips": 10, "channels": 3, "picture": (12, 16)}
+    settled = {
+        "frames": 8,
+        "classes": CLASSES,
+        "class_counts": (5, 3, 2),
+        "clips": 10,
+        "channels": 3,
+        "picture": (12, 16),
+    }
     return ClassifyTask(ClassifyConfig(**{"widths": (4, 6), "units": 8, **settled, **values}))  # type: ignore[arg-type]
 
 

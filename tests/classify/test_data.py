@@ -242,6 +242,15 @@ def test_the_last_streamed_clip_knows_that_it_is(tmp_path: Path) -> None:
     ]
 
 
+def test_pictures_read_row_by_row_are_clips_of_one_frame_unless_told() -> None:
+    for config, frames, batch in (
+        (ClassifyConfig(model="rows"), 1, 64),
+        (ClassifyConfig(model="rows", frames=3, batch_size=5), 3, 5),
+        (ClassifyConfig(), 8, 16),
+    ):
+        assert (config.frames, config.batch_size) == (frames, batch)
+
+
 def test_values_that_make_no_sense_are_refused() -> None:
     for wrong in (
         {"crops": 2},
