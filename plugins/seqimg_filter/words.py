@@ -5,12 +5,12 @@ here imports anything heavy.
 """
 
 import math
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from seqimg.errors import UsageError, did_you_mean
+from seqimg.wording import joined, split_word
 
 __all__ = ["Call", "Parameter", "Value", "check_values", "joined", "split_word"]
 
@@ -26,7 +26,6 @@ _BOOLEANS = {
     "off": False,
     "0": False,
 }
-_WORD = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,49 +129,6 @@ def written(value: Value) -> str:
     return str(value)
 
 
-def split_word(text: str) -> tuple[str, dict[str, str]]:
-    """Split `NAME:KEY=VALUE,KEY=VALUE`.
-
-    Raises:
-        UsageError: It is not written so.
-
-    Example:
-        >>> split_word("gaussian:sigma=2,mode=reflect")
-        ('gaussian', {'sigma': '2', 'mode': 'reflect'})
-    """
-    name, colon, rest = (part.strip() for part in text.strip().partition(":"))
-    if not _WORD.fullmatch(name) or (colon and not rest):
-        raise _unreadable(text)
-    values: dict[str, str] = {}
-    for part in rest.split(",") if rest else ():
-        key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not (equals and value and _WORD.fullmatch(key)):
-            raise _unreadable(text)
-        if key in values:
-            raise UsageError(f"{name} has {key} twice", why=f"in {text!r}")
-        values[key] = value
-    return name, values
-
-
-def joined(words: Iterable[str]) -> Iterator[str]:
-    """Put together again what was cut at the commas between parameters.
-
-    Example:
-        >>> list(joined(["gaussian:sigma=1", "mode=reflect", "sobel"]))
-        ['gaussian:sigma=1,mode=reflect', 'sobel']
-    """
-    whole = ""
-    for word in words:
-        if "=" in word and ":" not in word.partition("=")[0] and whole:
-            whole += ("," if ":" in whole else ":") + word
-        else:
-            if whole:
-                yield whole
-            whole = word
-    if whole:
-        yield whole
-
-
 def check_values(
     name: str, parameters: Mapping[str, Parameter], given: Mapping[str, object]
 ) -> dict[str, Value]:
@@ -200,14 +156,6 @@ def check_values(
         if value != parameter.default:
             values[key] = value
     return values
-
-
-def _unreadable(text: str) -> UsageError:
-    return UsageError(
-        f"{text!r} is no operation",
-        why="it is written NAME or NAME:KEY=VALUE,…",
-        hint="--op gaussian:sigma=2",
-    )
 
 
 def _boolean(text: object) -> bool:

@@ -14,6 +14,7 @@ from seqimg.errors import SeqimgError
 from seqimg.modelfolder import LoadedModel
 from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceError, TimedFrame
 from seqimg.sequences.pixeltypes import Pixels
+from seqimg.sequences.prepared import prepared
 from seqimg.sequences.selection import Resampled, resample
 from seqimg.streaming import Stream
 from seqimg.task import Seen, Shown, Task
@@ -23,6 +24,8 @@ __all__ = ["Application"]
 
 class Application:
     """What a model makes of a sequence, frame by frame, in constant memory.
+
+    Frames are prepared as they were for training (`pre` of the model's configuration).
 
     Args:
         loaded: The model.
@@ -34,7 +37,7 @@ class Application:
     Attributes:
         task: The model's task.
         rate: Frames a second of the result.
-        source: What the sequence is.
+        source: What the sequence is, prepared.
 
     Raises:
         SeqimgError: The model cannot read such frames.
@@ -48,6 +51,7 @@ class Application:
         options: Config,
         device: torch.device,
     ) -> None:
+        sequence = prepared(sequence, loaded.task.config.pre)
         _check_channels(sequence, loaded.task.config.channels, model)
         self.task: Task[Any, Any, Any] = loaded.task
         self._sequence, self._options = sequence, options

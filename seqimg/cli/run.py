@@ -101,6 +101,8 @@ def _work(
     work = Application(loaded, model, sequence, options, where)
     if sentence := work.resampling():
         output().say(sentence)
+    if loaded.config.pre:
+        output().say(f"Each frame first goes through {', '.join(loaded.config.pre)}, as in training.")
     output().say(device_sentence(where, device))
     if sentence := kernel_sentence(loaded.model, where, streaming=True):
         output().say(sentence)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serializer, field_validator
 
 from seqimg.masking import masked
+from seqimg.wording import joined
 
 __all__ = ["Config", "Numbers", "Range", "ReadingConfig", "TaskConfig", "Words"]
 
@@ -104,6 +105,12 @@ class TaskConfig(ReadingConfig):
         "each class's sequences, drawn by --seed; auto takes the data set's own parts, else whole sequences of data "
         "sets and the end of sequences named one by one.",
     )
+    pre: Words = Field(
+        (),
+        description="Operations on each frame before all else, such as gaussian:sigma=1,median; kept with the model "
+        "and applied again by run and eval. See seqimg filter list.",
+        json_schema_extra={"metavar": "NAME:KEY=VALUE,…"},
+    )
     stride: int = Field(1, ge=1, description="Frames from one of a clip's frames to the next.")
     fps: float = Field(
         0,
@@ -190,6 +197,12 @@ class TaskConfig(ReadingConfig):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")
     workers: int = Field(0, ge=0, description="Processes that prepare clips beside the main one.")
     seed: int = Field(0, ge=0, description="Seed of everything random.")
+
+    @field_validator("pre")
+    @classmethod
+    def _whole(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Put operations together that were cut at the commas between their parameters."""
+        return tuple(joined(value))
 
     @field_serializer("data", when_used="json")
     def _without_credentials(self, data: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from seqimg.config import ReadingConfig
+from seqimg.config import ReadingConfig, TaskConfig
 from seqimg.data.boxes import Boxes
 from seqimg.data.generators.generator import Split
 from seqimg.errors import UsageError
 from seqimg.sequences import open_configured
 from seqimg.sequences.base import Sequence, SequenceError, TimedFrame
+from seqimg.sequences.prepared import prepared
 
 __all__ = ["Item", "Opener"]
 
@@ -53,7 +54,7 @@ class Item:
     cheap: bool = False
 
     def open(self, reading: ReadingConfig) -> Sequence:
-        """Open the sequence.
+        """Open the sequence, its frames prepared if the configuration of a task asks for that.
 
         Raises:
             UsageError: It is live.
@@ -75,7 +76,14 @@ class Item:
                 f"{self.path} is not what its data set says",
                 why=f"its frames are {found[1]}×{found[0]}, stated are {stated[1]}×{stated[0]}: boxes would not fit",
             )
-        return sequence
+        return self._prepared(sequence, reading)
+
+    def _prepared(self, sequence: Sequence, reading: ReadingConfig) -> Sequence:
+        try:
+            return prepared(sequence, reading.pre if isinstance(reading, TaskConfig) else ())
+        except BaseException:
+            sequence.close()
+            raise
 
     def timed(self, sequence: Sequence) -> Iterator[TimedFrame]:
         """Begin a pass over the frames of `sequence` that belong to the item."""

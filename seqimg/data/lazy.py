@@ -17,6 +17,7 @@ from seqimg.data.store import Box, Places, lost_of, scaled_frame, stored_dtype
 from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceError
 from seqimg.sequences.isolated.looking import index_of
 from seqimg.sequences.isolated.reader import IsolatedSequence
+from seqimg.sequences.prepared import unprepared
 
 __all__ = ["LazyFrames", "OpenSequences"]
 
@@ -160,7 +161,7 @@ def _times(item: Item, sequence: Sequence) -> NDArray[np.float64] | None:
         return np.arange(info.frame_count) / float(info.fps or ASSUMED_FPS)
     if info.format != "video" or item.opener is not None:
         return None
-    index = index_of(Path(item.path), isolate=isinstance(sequence, IsolatedSequence))
+    index = index_of(Path(item.path), isolate=isinstance(unprepared(sequence), IsolatedSequence))
     if index.doubt is not None or index.frame_count is None or index.frame_count != info.frame_count:
         return None
     seconds: NDArray[np.float64] = index.seconds

@@ -14,7 +14,7 @@
 | `seqimg`, `needs` | version that wrote it, and the first that can read this layout |
 | `task`, `config` | the task's name and its whole configuration |
 | `plugin` | `name`, `distribution` and `version` of the plugin that brings the task |
-| `preprocessing` | how frames come to the model: channels, size, value range, what stands for missing values |
+| `preprocessing` | how frames come to the model: operations, channels, size, value range, missing values |
 | `labels` | names of the classes it tells apart, in the order of its outputs |
 | `metrics` | `leading` metric, `conventions` by which each is computed, `validation` figures |
 | `weights` | name, size in bytes and SHA-256 of the weights file |

@@ -34,6 +34,8 @@ def _lines(record: Mapping[str, Any], parameters: int) -> Iterator[str]:
     side = f", longer side {before['longer_side']} pixels" if before["longer_side"] else ""
     channels = before["channels"]
     yield f"- Frames: {channels} channel{'s' * (channels != 1)}, values from 0 to 1{side}; missing values are 0."
+    if before.get("operations"):
+        yield f"- Each frame first goes through {_text(', '.join(map(str, before['operations'])))}."
     training = record["training"]
     if training.get("steps"):
         sources = len(record["config"].get("data", ()))

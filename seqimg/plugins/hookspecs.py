@@ -26,6 +26,7 @@ from seqimg.plugins.specs import (
     CommandSpec,
     DatasetSpec,
     FormatSpec,
+    FrameOpSpec,
     KernelSpec,
     TaskSpec,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "seqimg_commands",
     "seqimg_datasets",
     "seqimg_formats",
+    "seqimg_frame_ops",
     "seqimg_kernels",
     "seqimg_run_finished",
     "seqimg_run_started",
@@ -140,6 +142,20 @@ def seqimg_formats() -> Iterable[FormatSpec]:
         ...             reader="seqimg_ser.reader:SerSequence",
         ...         )
         ...     ]
+    """
+    return ()
+
+
+@hookspec
+def seqimg_frame_ops() -> Iterable[FrameOpSpec]:
+    """Operations on single frames, usable by name as what every task does first: `--pre denoise:strength=2`.
+
+    Example:
+        >>> from seqimg.plugins import FrameOpSpec, hookimpl
+        >>> SEQIMG_API = 1
+        >>> @hookimpl
+        ... def seqimg_frame_ops():
+        ...     return [FrameOpSpec(name="dehaze", summary="Take the haze away.", op="seqimg_haze.ops:dehaze")]
     """
     return ()
 

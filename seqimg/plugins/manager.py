@@ -26,6 +26,7 @@ from seqimg.plugins.specs import (
     CommandSpec,
     DatasetSpec,
     FormatSpec,
+    FrameOpSpec,
     KernelSpec,
     Spec,
     TaskSpec,
@@ -53,6 +54,7 @@ class PluginHost:
         tasks: Tasks by name.
         datasets: Generated data sets by name.
         formats: File formats by name.
+        frame_ops: Operations on single frames by name.
         commands: Commands by name; no task has the same name.
         checks: Lines of `seqimg doctor` by name.
         reports: What became of each plugin, seqimg's own first.
@@ -64,6 +66,7 @@ class PluginHost:
         self.tasks = Registry("task", TaskSpec, target="task")
         self.datasets = Registry("dataset", DatasetSpec, target="dataset")
         self.formats = Registry("format", FormatSpec, target="reader")
+        self.frame_ops = Registry("frame_op", FrameOpSpec, target="op")
         self.commands = Registry("command", CommandSpec, target="app")
         self.checks = Registry("check", CheckSpec, target="check")
         self._registries: dict[str, Registry[Any]] = {
@@ -72,6 +75,7 @@ class PluginHost:
             "seqimg_tasks": self.tasks,
             "seqimg_datasets": self.datasets,
             "seqimg_formats": self.formats,
+            "seqimg_frame_ops": self.frame_ops,
             "seqimg_commands": self.commands,
             "seqimg_checks": self.checks,
         }

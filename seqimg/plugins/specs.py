@@ -18,6 +18,7 @@ __all__ = [
     "CommandSpec",
     "DatasetSpec",
     "FormatSpec",
+    "FrameOpSpec",
     "KernelSpec",
     "Spec",
     "TaskSpec",
@@ -186,6 +187,22 @@ class FormatSpec(Spec):
             raise ValueError(f"format {self.name!r} has neither reader nor writer")
         if not (self.suffixes or self.schemes):
             raise ValueError(f"format {self.name!r} names neither suffixes nor schemes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameOpSpec(Spec):
+    """An operation on single frames, that tasks may have before everything else (`--pre`).
+
+    Attributes:
+        op: `"module:attribute"` of a callable `(arguments, info) -> FrameOp`: the arguments as they were
+            written, by name, and what the frames are; see [seqimg.sequences.prepared.FrameOp][].
+    """
+
+    op: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_targets("op")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,139 @@
+"""Sequences whose frames are worked on as they are read: what `--pre` of every task asks for.
+
+The operations come from plugins, which register them with
+[seqimg_frame_ops][seqimg.plugins.hookspecs.seqimg_frame_ops].
+"""
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
+from typing import Protocol
+
+from seqimg.errors import SeqimgError, UnavailableError, UsageError, did_you_mean
+from seqimg.plugins.manager import plugin_host
+from seqimg.sequences.base import Sequence, SequenceError
+from seqimg.sequences.info import SequenceInfo, TimedFrame
+from seqimg.sequences.pixeltypes import Pixels
+from seqimg.sequences.values import Values, to_pixels, to_values
+from seqimg.wording import joined, split_word
+
+__all__ = ["FrameOp", "PreparedSequence", "prepared", "unprepared"]
+
+
+class FrameOp(Protocol):
+    """An operation on single frames, made ready for those of one sequence.
+
+    Attributes:
+        info: What the frames are that go out: other channels, another value range, the same size.
+    """
+
+    info: SequenceInfo
+
+    def __call__(self, values: Values) -> Values:
+        """Return the answer for a frame `[H, W, C]`, float, 0 and 1 the ends of its range, NaN where it lacks a value.
+
+        Raises:
+            SeqimgError: The operation cannot work on it.
+        """
+
+
+class PreparedSequence(Sequence):
+    """A sequence with operations applied to each of its frames.
+
+    Args:
+        source: The sequence; closed with this one.
+        words: The operations, in their order.
+
+    Raises:
+        UsageError: An operation is written wrong, or cannot work on such frames.
+        UnavailableError: No plugin brings it.
+    """
+
+    def __init__(self, source: Sequence, words: Iterable[str]) -> None:
+        self.source = source
+        self._ops: list[FrameOp] = []
+        info = source.info
+        texts = list(joined(words))
+        for text in texts:
+            op = _made(text, info)
+            self._ops.append(op)
+            info = op.info
+        size = {"height": source.info.height, "width": source.info.width}
+        super().__init__(replace(info, **size, notes=(*source.info.notes, f"after {', '.join(texts)}")))  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """End every pass and close the source."""
+        super().close()
+        self.source.close()
+
+    def _read(self) -> Generator[TimedFrame, None, None]:
+        return self._changed(self.source.timed())
+
+    def _from(self, start: int) -> Generator[TimedFrame, None, None]:
+        return self._changed(self.source.timed(start))
+
+    def _frames(self, wanted: list[int]) -> Generator[TimedFrame, None, None]:
+        return self._changed(self.source.frames(wanted))
+
+    def _changed(self, frames: Iterator[TimedFrame]) -> Generator[TimedFrame, None, None]:
+        # What the source leaves out as it goes, this leaves out.
+        self.damage = self.source.damage
+        for frame in frames:
+            yield replace(frame, pixels=self._answer(frame))
+
+    def _answer(self, frame: TimedFrame) -> Pixels:
+        values = to_values(frame.pixels, self.source.info)
+        try:
+            for op in self._ops:
+                values = op(values)
+        except SeqimgError as error:
+            message = f"{error.message} (frame {frame.index} of {self.info.path})"
+            raise type(error)(message, why=error.why, hint=error.hint) from error
+        wanted = (self.info.height, self.info.width, self.info.channels)
+        if values.shape != wanted:
+            raise SequenceError(
+                f"cannot prepare the frames of {self.info.path}",
+                why=f"an operation turned {wanted} into {values.shape}: height, width, channels",
+            )
+        return to_pixels(values, self.info)
+
+
+def prepared(sequence: Sequence, words: Iterable[str]) -> Sequence:
+    """Return a sequence with operations applied to its frames, or itself where there are none.
+
+    Raises:
+        UsageError: An operation is written wrong, or cannot work on such frames.
+        UnavailableError: No plugin brings it.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqimg.sequences import open_sequence
+        >>> np.save(Path(tmp) / "stack.npy", np.full((3, 8, 8), 200, np.uint8))
+        >>> with prepared(open_sequence(Path(tmp) / "stack.npy"), ["invert"]) as sequence:
+        ...     int(next(iter(sequence)).max()), sequence.info.notes[-1]
+        (55, 'after invert')
+    """
+    words = list(words)
+    return PreparedSequence(sequence, words) if words else sequence
+
+
+def unprepared(sequence: Sequence) -> Sequence:
+    """Return the sequence that frames are read from."""
+    return sequence.source if isinstance(sequence, PreparedSequence) else sequence
+
+
+def _made(text: str, info: SequenceInfo) -> FrameOp:
+    name, arguments = split_word(text)
+    known = plugin_host().frame_ops
+    if name not in known:
+        near = did_you_mean(name, known)
+        raise UnavailableError(
+            f"--pre: there is no operation {name!r} on single frames"
+            + (f"; did you mean {near}?" if near else ""),
+            why="it must keep the size of frames, and look at one at a time",
+            hint="seqimg filter list",
+        )
+    try:
+        op: FrameOp = known.load(name)(arguments, info)
+    except UsageError as error:
+        raise UsageError(f"--pre: {error.message}", why=error.why, hint=error.hint) from error
+    return op
