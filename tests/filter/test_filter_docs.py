@@ -24,7 +24,7 @@ def test_operations_of_the_how_to_exist() -> None:
     named = [after for option, after in pairwise(words) if option in ("--op", "--pre")]
     assert len(named) > 15
     for word in named:
-        assert Chain.parse([word]).calls
+        assert Chain.parse(word.split(",")).calls
 
 
 @pytest.mark.parametrize("text", re.findall(r"^```toml\n(.*?)^```", HOW_TO, re.M | re.S))
