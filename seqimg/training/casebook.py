@@ -4,7 +4,8 @@ from pathlib import Path
 
 from seqimg.errors import SeqimgError
 from seqimg.panels import Column, Panel, Picture, Table
-from seqimg.training.findings import Case, Findings, read_sample
+from seqimg.training.findings import Case, Findings
+from seqimg.training.findings_file import read_sample
 from seqimg.training.report import Reel
 from seqimg.training.sections import counted
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from seqimg.errors import SeqimgError
 from seqimg.panels import Column, Curve, Panel, Table, Value
 from seqimg.training.comparing import config_differences, names_of
-from seqimg.training.findings import Findings, read_findings
+from seqimg.training.findings import Findings
+from seqimg.training.findings_file import read_findings
 from seqimg.training.records import Record
 from seqimg.training.report import Report
 from seqimg.training.sections import column, loss_curve, reproduce, share, shown, time_facts

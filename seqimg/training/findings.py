@@ -6,39 +6,28 @@
 | `samples/NAME.webp` or `.png` | frames of one case, a row each of input, truth, answer and difference |
 | `samples/data.png` | frames of the training clips |
 
-Reading needs no torch, so that a report is made again in a moment.
+`seqimg.training.findings_file` writes and reads them.
 """
 
-import json
-from base64 import b64encode
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from math import isfinite
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from seqimg.errors import SeqimgError
 from seqimg.panels import Panel
-from seqimg.publish import publish_file
 
 __all__ = [
     "FINDINGS",
+    "FORMAT",
     "SAMPLES",
     "Case",
     "Findings",
     "Losses",
     "Part",
     "Sheet",
-    "read_findings",
-    "read_sample",
-    "write_findings",
 ]
 
 FINDINGS, SAMPLES = "report.json", "samples"
-
-_MAX_JSON = 50_000_000  # bytes
-_MAX_PICTURE = 20_000_000
-_FORMAT = 1
+FORMAT = 1
+"""Number of the layout of `report.json` that is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +171,7 @@ class Findings:
     panels: tuple[Panel, ...] = ()
     samples: str = ""
     warnings: tuple[str, ...] = ()
-    format: int = _FORMAT
+    format: int = FORMAT
 
     def __post_init__(self) -> None:
         answers = [
@@ -195,101 +184,3 @@ class Findings:
             raise ValueError("the figures of the model are missing")
         if len({tuple(figures) for figures in self.sequences.values()} | {tuple(self.overall)}) > 1:
             raise ValueError("the sequences have figures of different answers")
-
-
-def write_findings(folder: Path, findings: Findings) -> None:
-    """Write `report.json`, replacing what an earlier training of the same run wrote.
-
-    Raises:
-        SeqimgError: It cannot be written.
-    """
-    with publish_file(folder / FINDINGS, overwrite=True) as temporary:
-        # Not sorted: rows, series and baselines stand in an order that means something.
-        text = json.dumps(_plain(asdict(findings)), indent=1, allow_nan=False, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
-
-
-def read_findings(folder: Path) -> Findings | None:
-    """Read `report.json`; None if there is none, as in a run that did not end.
-
-    Raises:
-        SeqimgError: It is damaged, or of a newer version.
-
-    Example:
-        >>> read_findings(Path(tmp)) is None
-        True
-    """
-    from pydantic import ValidationError
-
-    path = folder / FINDINGS
-    if not path.exists():
-        return None
-    content = _read(path, _MAX_JSON)
-    _check_format(path, content)
-    try:
-        findings: Findings = _adapter().validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        why = f"{place}: {first['msg'].removeprefix('Value error, ')}"
-        raise SeqimgError(f"{path} cannot be used", why=why) from error
-    return findings
-
-
-def _check_format(path: Path, content: bytes) -> None:
-    """Refuse newer files before anything of them is misunderstood."""
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return  # what is wrong with it is found out below
-    number = document.get("format") if isinstance(document, dict) else None
-    if isinstance(number, int) and number > _FORMAT:
-        raise SeqimgError(
-            f"{path} is of format {number}",
-            why=f"this seqimg knows formats up to {_FORMAT}",
-            hint="pip install --upgrade seqimg",
-        )
-
-
-def read_sample(folder: Path, name: str) -> bytes:
-    """Read a picture of `samples/`.
-
-    Raises:
-        SeqimgError: It is not there, too large, or the name leads elsewhere.
-    """
-    if Path(name).name != name:
-        raise SeqimgError(f"{folder / FINDINGS} cannot be used", why=f"{name!r} is no name of a sample")
-    return _read(folder / SAMPLES / name, _MAX_PICTURE)
-
-
-def _read(path: Path, most: int) -> bytes:
-    try:
-        with path.open("rb") as handle:
-            content = handle.read(most + 1)
-    except OSError as error:
-        raise SeqimgError(f"cannot read {path}", why=error.strerror) from error
-    if len(content) > most:
-        raise SeqimgError(f"{path} is too large", why=f"it has over {most:,} bytes")
-    return content
-
-
-def _adapter() -> Any:
-    from pydantic import ConfigDict, TypeAdapter
-
-    class _Readable(Findings):
-        __pydantic_config__ = ConfigDict(val_json_bytes="base64")
-
-    return TypeAdapter(_Readable)
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON can say: pictures in base 64, None for what is no number, names spelt out."""
-    if isinstance(value, Mapping):
-        return {_plain(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, bytes):
-        return b64encode(value).decode()
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, Sequence):
-        return [_plain(item) for item in value]
-    return value if not isinstance(value, float) or isfinite(value) else None

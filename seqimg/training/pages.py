@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from seqimg.training.casebook import caseless, cases_note, picture, reels
-from seqimg.training.findings import Findings, read_findings
+from seqimg.training.datacard import data_panel
+from seqimg.training.findings import Findings
+from seqimg.training.findings_file import read_findings
 from seqimg.training.records import Record
 from seqimg.training.report import Report
 from seqimg.training.sections import (
     counted,
     curves_panel,
-    data_panel,
     figures_panel,
     reproduce,
     share,

@@ -18,7 +18,8 @@ from seqimg.sequences import save_sequence
 from seqimg.task import Example, Task
 from seqimg.training.cases import Looked, look, save_samples
 from seqimg.training.evaluation import Evaluation
-from seqimg.training.findings import SAMPLES, Findings, Losses, Part, write_findings
+from seqimg.training.findings import SAMPLES, Findings, Losses, Part
+from seqimg.training.findings_file import write_findings
 from seqimg.training.fit import Fitted
 from seqimg.training.pictures import grey_or_rgb, save_png, side_by_side_frames, strip
 

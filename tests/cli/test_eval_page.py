@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seqimg import open_sequence, save_sequence
-from seqimg.training.findings import read_findings
+from seqimg.training.findings_file import read_findings
 from tests.support.cli import Result, assert_refused, contents
 
 Cli = Callable[..., Result]

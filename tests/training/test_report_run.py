@@ -19,7 +19,8 @@ from seqimg.panels import Panel
 from seqimg.task import Answers, Example
 from seqimg.training.cases import look, save_sheet
 from seqimg.training.comparison import compare_runs
-from seqimg.training.findings import FINDINGS, SAMPLES, read_findings, read_sample
+from seqimg.training.findings import FINDINGS, SAMPLES
+from seqimg.training.findings_file import read_findings, read_sample
 from seqimg.training.pages import read_run_report
 from seqimg.training.records import read_run
 from seqimg.training.report import write_report
