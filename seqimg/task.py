@@ -119,7 +119,7 @@ class Task(ABC, Generic[C, R, Answer]):
 
     name: ClassVar[str]
     columns: ClassVar[tuple[str, ...]] = ()
-    leading_metric: ClassVar[str]
+    leading_metric: str
     Config: type[C]
     RunOptions: type[R]
 

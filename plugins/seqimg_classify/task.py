@@ -48,7 +48,7 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
     def __init__(self, config: ClassifyConfig) -> None:
         super().__init__(config)
         if config.several:
-            self.leading_metric = "map"  # type: ignore[misc]  # another question, another figure
+            self.leading_metric = "map"  # another question, another figure
         self.scoring = Scoring(config.answer, config.several)
         self._carried: tuple[nn.Module, Carried] | None = None
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from seqimg import modelfolder
 from seqimg.batch.application import Application
@@ -30,7 +30,7 @@ from seqimg.sequences.pictures.patterns import is_pattern, plain_name
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.publishing import SavedSequence
 from seqimg.sequences.raw.piping import RawPipe
-from seqimg.task import Shown
+from seqimg.task import Shown, Task
 
 __all__ = ["run"]
 
@@ -88,8 +88,17 @@ def run(
     if target != _STDOUT:
         output().data(summary, _saved(target, summary))
     if not sequence.info.live:
-        again: list[str | Path] = ["--model", model, "--data", masked(source), *reading_flags(reading)]
-        output().hint(command("seqimg", spec.name, "eval", *again))
+        again: list[str | Path] = ["--model", model, *reading_flags(reading)]
+        output().hint(_next(work.task, masked(source), again, stem, rows="rows_written" in summary))
+
+
+def _next(task: Task[Any, Any, Any], source: str, again: list[str | Path], stem: str, *, rows: bool) -> str:
+    """Return the command to try next: what a sequence shows cannot be measured by itself without labels."""
+    if not task.labels():
+        return command("seqimg", task.name, "eval", "--data", source, *again)
+    if not rows:
+        return command("seqimg", task.name, "run", source, *again, "-o", f"{stem}.{task.name}.csv")
+    return command("seqimg", task.name, "eval", "--data", "LABELLED", *again)
 
 
 def _work(
