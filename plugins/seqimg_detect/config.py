@@ -42,6 +42,13 @@ class DetectConfig(TaskConfig):
         json_schema_extra={"metavar": "MODULE:ATTRIBUTE"},
     )
     freeze: bool = Field(True, description="Leave the image network as it is.")
+    stills: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the training clips made of frames from anywhere: many more things to learn from, "
+        "but nothing to remember.",
+    )
     rivals: bool = Field(
         True, description="Train the same network without memory beside it, to be compared with."
     )

@@ -9,6 +9,7 @@ from seqimg.data.classes import Matched, with_classes
 from seqimg.data.datasets import ClipDataset
 from seqimg.data.windows import WindowDataset
 from seqimg.errors import SeqimgError
+from seqimg_detect.stills import WithStills
 
 __all__ = ["checked", "knows_visibility"]
 
@@ -49,7 +50,8 @@ def _check(clips: ClipDataset) -> None:
 
 def _sequences(clips: ClipDataset) -> Iterator[tuple[str, Boxes | None]]:
     """Yield the boxes of each sequence that clips are cut from; of generated ones, those of one clip of each."""
-    clips = clips.clips if isinstance(clips, Matched) else clips
+    while isinstance(clips, Matched | WithStills):
+        clips = clips.clips
     if isinstance(clips, WindowDataset):
         for store in (clips.stores[owner] for owner in sorted(set(clips.owners))):
             yield store.path, store.item.boxes

@@ -1,6 +1,7 @@
 """Detection as a task: what is asked, what counts as right, what stands beside it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqimg.data import Batch, Boxes, Datasets, Part, resize, window_datasets, working_size
+from seqimg.data.classes import with_classes
 from seqimg.drawing import colour_of, outline
 from seqimg.errors import UsageError
 from seqimg.nn.backbones import allow_backbone
@@ -21,6 +23,7 @@ from seqimg_detect.data import checked, knows_visibility
 from seqimg_detect.decoding import Detections, detections
 from seqimg_detect.losses import clip_losses
 from seqimg_detect.model import Detector
+from seqimg_detect.stills import WithStills
 from seqimg_detect.truth import ClipTruth, truths, without_uncounted
 
 if TYPE_CHECKING:
@@ -53,8 +56,10 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
             SeqimgError: There are no boxes, or some of a class that the model does not know.
         """
         frames = self.config.frames
-        data = window_datasets(self.config, length=frames, step=frames, part=part)
-        return checked(data, self.config.classes)
+        data = checked(
+            window_datasets(self.config, length=frames, step=frames, part=part), self.config.classes
+        )
+        return replace(data, train=self._with_stills(data)) if self.config.stills else data
 
     def settled(self, data: Datasets) -> "DetectTask":
         """Fill in channels and classes, and which figures the data allow."""
@@ -203,6 +208,16 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
         from seqimg_detect.panels import panels
 
         return panels(answers, self.expected, self.prepared, self.config.classes)
+
+    def _with_stills(self, data: Datasets) -> WithStills:
+        config = self.config
+        single = window_datasets(config, length=1, step=1)
+        data.resources.callback(single.close)
+        if config.classes:
+            single = with_classes(single, config.classes)
+        return WithStills(
+            data.train, single.train, length=config.frames, share=config.stills, seed=config.seed
+        )
 
     def _found(self, maps: Tensor, size: tuple[int, int] | None, threshold: float) -> list[Detections]:
         """Return what maps `[T, K + 4, h, w]` say about each frame, inside frames of `size`."""

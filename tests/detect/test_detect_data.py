@@ -9,6 +9,7 @@ import pytest
 from seqimg.data.generators.making import MakeRequest, make_dataset
 from seqimg.errors import SeqimgError
 from seqimg_detect.config import DetectConfig
+from seqimg_detect.stills import WithStills
 from seqimg_detect.task import DetectTask
 
 
@@ -110,3 +111,34 @@ def test_clips_longer_than_the_sequences_are_refused_or_filled_up(tmp_path: Path
 def test_single_frames_are_clips_of_one(tmp_path: Path) -> None:
     with _task(_made(tmp_path / "set", length=1), frames=1).datasets() as data:
         assert len(data.train[0].frames) == 1
+
+
+def test_clips_of_stills_are_frames_from_anywhere_with_their_boxes(tmp_path: Path) -> None:
+    task = _task(_made(tmp_path / "set"), stills=1.0)
+    with task.datasets() as data:
+        clip, again = data.train[3], data.train[3]
+        assert isinstance(data.train, WithStills)
+        moving = data.train.clips[3]
+        singles = [data.train.stills[number] for number in range(len(data.train.stills))]
+    assert clip.frames.shape == moving.frames.shape
+    assert np.array_equal(clip.frames, again.frames)
+    assert clip.boxes is not None
+    for number, frame in enumerate(clip.frames):
+        (still,) = [single for single in singles if np.array_equal(single.frames[0], frame)][:1]
+        assert still.boxes is not None
+        here = clip.boxes.in_frame(number)
+        assert np.array_equal(here.corners, still.boxes.corners)
+        assert np.array_equal(here.labels, still.boxes.labels)
+    tracks = [set(clip.boxes.in_frame(number).ids.tolist()) for number in range(4)]
+    assert not any(one & other for one in tracks for other in tracks if one is not other)
+
+
+def test_stills_may_be_any_share(tmp_path: Path) -> None:
+    task = _task(_made(tmp_path / "set"), stills=0.5)
+    with task.datasets() as data:
+        assert isinstance(data.train, WithStills)
+        pairs = [(data.train[number], data.train.clips[number]) for number in range(40)]
+        settled = task.settled(data)
+    kept = sum(np.array_equal(one.frames, other.frames) for one, other in pairs)
+    assert 8 <= kept <= 32
+    assert settled.config.groups == DetectConfig().groups
