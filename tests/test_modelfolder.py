@@ -8,6 +8,7 @@ import struct
 import sys
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -25,6 +26,7 @@ from seqimg.modelfolder.record import FORMAT, parse_json
 from seqimg.modelfolder.weights import MAX_ENTRIES, open_weights
 from seqimg_predict.config import PredictConfig
 from seqimg_predict.task import PredictTask
+from tests.support.killing import killed_at
 
 CONFIG = PredictConfig(channels=1, size=0, crop=16, widths=(4,), context=2, horizon=2)
 TRAINING = {"steps": 40, "validation": {"mse": 0.25, "mae": 0.5}}
@@ -96,6 +98,21 @@ def test_the_folder_says_all_there_is_to_know(folder: Path) -> None:
     stream.step(torch.rand(1, 16, 16))
     assert (stream.frames_seen, loaded.stream().frames_seen) == (1, 0)
     assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "README.md"}
+
+
+@pytest.mark.slow
+def test_saving_that_is_killed_anywhere_leaves_a_whole_folder_or_none(tmp_path: Path) -> None:
+    task = PredictTask(CONFIG)
+    weights = task.build_model().state_dict()
+    for number in range(1000):
+        made = tmp_path / str(number)
+        killed = killed_at(number, partial(modelfolder.save, made, task, weights, {}))
+        if made.exists():
+            assert seqimg.load(made).config == CONFIG
+        if not killed:
+            break
+    assert made.exists()
+    assert number > 8
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])

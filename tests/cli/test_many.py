@@ -17,7 +17,9 @@ import psutil
 import pytest
 
 from seqimg import save_sequence
+from seqimg.cli.main import main
 from tests.support.cli import Result, assert_refused, contents, start
+from tests.support.killing import killed_at
 
 Cli = Callable[..., Result]
 RESULTS = ["clips/a/one.npy", "clips/a/two.gif", "clips/a/two.npy", "clips/b/one.mp4", "clips/b/shots"]
@@ -190,6 +192,26 @@ def test_the_file_of_a_killed_worker_is_done_by_another(clips: Path, model: Path
     assert sorted(row["output"] for row in rows) == NAMES
     assert [row["output"] for row in rows if row["attempts"] == 2] == ["a/one.predict.npy"]
     assert not _workers(os.getpid())
+
+
+def test_a_command_that_is_killed_does_only_the_rest_the_next_time(
+    clips: Path, model: Path, cli: Cli
+) -> None:
+    words = [str(word) for word in (*RUN, "--model", model, "--quiet", "-o")]
+    assert cli(*words, "straight").returncode == 0
+    done_before = set[str]()
+    for place in (3, 25, 60):
+        killed_at(place, lambda: main([*words, "out"]))
+        done = set(_made("out")) & set(NAMES) if Path("out").exists() else set()
+        assert done >= done_before, "what was done stays"
+        assert all(_made("out")[name] == _made("straight")[name] for name in done), "half a result is none"
+        done_before = done
+    assert 0 < len(done_before) < len(NAMES)
+    times = {name: Path("out", name).stat().st_mtime_ns for name in done_before}
+    assert cli(*words, "out").returncode == 0
+    assert _made("out") == _made("straight")
+    assert times == {name: Path("out", name).stat().st_mtime_ns for name in done_before}
+    assert sorted(contents(Path("out"))) == sorted(contents(Path("straight")))
 
 
 @needs_proc
