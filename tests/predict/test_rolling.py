@@ -152,6 +152,10 @@ def test_rolling_through_the_command_line(
         figures["model"]
     )
     assert set(figures) == {"model", "copy_last", "mean_frame", "linear", "flow"}
+    report = Path("mine/report.html").read_text(encoding="utf-8")
+    assert "Events of at least 50 % of the value range" in report
+    assert "psnr by lead time in frames" in report
+    assert "gradient" in report
     run = ["predict", "run", "a.npy", "--model", "mine/model", "--rolling", "--horizon", "2"]
     assert main([*run, "-o", "side.npy"]) == 0
     assert np.load("side.npy").shape == (37, 12, 48, 1)
