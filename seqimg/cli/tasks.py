@@ -6,92 +6,23 @@ from typing import Annotated, Any, Literal
 import typer
 
 from seqimg.cli.fields import SectionedCommand, measuring, with_flags
+from seqimg.cli.task_options import (
+    Data,
+    Device,
+    Each,
+    Engine,
+    Format,
+    Model,
+    Overwrite,
+    Paths,
+    RayAddress,
+    Threads,
+    Workers,
+)
 from seqimg.config import Config, ReadingConfig, TaskConfig
 from seqimg.plugins import TaskSpec, resolve
 
 __all__ = ["task_app"]
-
-Paths = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="PATH", help="More sequences, after those named with --data.", show_default=False),
-]
-Data = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--data",
-        metavar="PATH",
-        help="Sequences: video files, frame folders, arrays; or demo:NAME.",
-        show_default=False,
-    ),
-]
-Model = Annotated[Path, typer.Option("--model", metavar="DIR", help="Model folder.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
-Device = Annotated[
-    Literal["auto", "cpu", "cuda"],
-    typer.Option("--device", help="Where to compute. [auto]", show_default=False),
-]
-
-_MANY = "Many sequences"
-Each = Annotated[
-    bool | None,
-    typer.Option(
-        "--each/--whole",
-        help="Take SOURCE as many sequences, or as one. [what it holds tells]",
-        show_default=False,
-        rich_help_panel=_MANY,
-    ),
-]
-Format = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        metavar="NAME",
-        help="Results: mp4, gif, npy and so on, or frames for folders of pictures. [mp4]",
-        show_default=False,
-        rich_help_panel=_MANY,
-    ),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        min=1,
-        metavar="N",
-        help="Processes that share the work, each with a model of its own. [this one alone]",
-        show_default=False,
-        rich_help_panel=_MANY,
-    ),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(
-        "--threads",
-        min=1,
-        metavar="N",
-        help="Threads that each process computes with. [the cores, divided]",
-        show_default=False,
-        rich_help_panel=_MANY,
-    ),
-]
-Engine = Annotated[
-    Literal["local", "ray"] | None,
-    typer.Option(
-        "--engine",
-        help="Processes on this machine, or Ray's. [local]",
-        show_default=False,
-        rich_help_panel=_MANY,
-    ),
-]
-RayAddress = Annotated[
-    str | None,
-    typer.Option(
-        "--ray-address",
-        metavar="ADDRESS",
-        help="A Ray cluster that runs already. [one on this machine, for this command]",
-        show_default=False,
-        rich_help_panel=_MANY,
-    ),
-]
 
 
 def task_app(spec: TaskSpec) -> typer.Typer:
@@ -195,7 +126,8 @@ def _run(spec: TaskSpec, options_class: type[Config]) -> Any:
                 "-o",
                 "--output",
                 metavar="OUT",
-                help=f"Video, GIF, .npy or folder to write; - for raw pixels. [SOURCE.{spec.name}.mp4 here]",
+                help="Video, GIF, .npy or folder to write, .csv or .json for answers in words; - for raw pixels. "
+                f"[SOURCE.{spec.name}.mp4 here]",
             ),
         ] = None,
         overwrite: Overwrite = False,
