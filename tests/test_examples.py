@@ -8,12 +8,13 @@ from pkgutil import walk_packages
 import pytest
 
 import seqimg
+import seqimg_classify
 import seqimg_filter
 import seqimg_predict
 
 MODULES = [
     module.name
-    for package in (seqimg, seqimg_predict, seqimg_filter)
+    for package in (seqimg, seqimg_classify, seqimg_predict, seqimg_filter)
     for module in walk_packages(package.__path__, f"{package.__name__}.")
 ]
 
