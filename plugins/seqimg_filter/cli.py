@@ -98,7 +98,8 @@ def run(
             "-o",
             "--output",
             metavar="OUT",
-            help="Video, GIF, array or folder, by its ending. [IN.filter.mp4 in this folder]",
+            help="Video, GIF, array or folder, by its ending; - for raw pixels on stdout. "
+            "[IN.filter.mp4 in this folder]",
             show_default=False,
         ),
     ] = None,
@@ -153,7 +154,8 @@ def shapes(
             "-o",
             "--output",
             metavar="OUT",
-            help="Rows as .csv, .json or .jsonl, or a video with the shapes drawn. [IN.shapes.json and IN.shapes.mp4]",
+            help="Rows as .csv, .json or .jsonl, or - for lines of JSON on stdout; or a video with the shapes drawn. "
+            "[IN.shapes.json and IN.shapes.mp4]",
             show_default=False,
         ),
     ] = None,

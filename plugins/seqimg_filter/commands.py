@@ -2,10 +2,12 @@
 
 import glob
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from seqimg.cli.output import as_word, command, output
 from seqimg.config import ReadingConfig
@@ -18,9 +20,11 @@ from seqimg.sequences.base import IMAGE_SUFFIXES
 from seqimg.sequences.formats import by_suffix
 from seqimg.sequences.pictures.patterns import is_pattern
 from seqimg_filter.chain import Chain
-from seqimg_filter.running import filter_sequence
+from seqimg_filter.running import Filtered, filter_sequence, pipe_sequence
 
 __all__ = ["Request", "run_filter", "run_shapes"]
+
+_STDOUT = Path("-")
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,15 @@ def _opened_beside(source: str, request: Request) -> Source:
     return still
 
 
+def _check_stdout(*, quality: bool, keep_audio: bool) -> None:
+    if output().json or sys.stdout.isatty():
+        why = "--json prints there" if output().json else "it is a terminal"
+        raise UsageError("cannot write pixels to standard output", why=why, hint="-o out.mp4")
+    for option, is_given in (("--keep-audio", keep_audio), ("--quality", quality)):
+        if is_given:
+            raise UsageError(f"{option} means nothing for raw pixels on standard output")
+
+
 def run_filter(
     request: Request,
     *,
@@ -126,8 +139,10 @@ def run_filter(
     if not chain.calls:
         raise UsageError("no operation is named", hint="--op gaussian:sigma=2, or seqimg filter list")
     target = out or Path(f"{request.stem()}.filter.mp4")
+    if target == _STDOUT:
+        _check_stdout(quality=quality is not None, keep_audio=keep_audio)
     for path in (target, save_chain):
-        if path is not None:
+        if path is not None and path != _STDOUT:
             check_writable(path, overwrite=request.overwrite)
     with ExitStack() as opened:
         sequence = opened.enter_context(request.opened())
@@ -135,37 +150,43 @@ def run_filter(
         for other in others:
             output().say(other.info.sentence())
         with output().progress("Filtering", total=request.total(sequence)) as bar:
-            done = filter_sequence(
-                sequence,
-                target,
-                chain,
-                others=others,
-                span=request.span,
-                workers=request.workers,
-                overwrite=request.overwrite,
-                keep_audio=keep_audio,
-                quality=quality,
-                advance=lambda: bar.advance(),
-            )
+            words: dict[str, Any] = {
+                "others": others,
+                "span": request.span,
+                "workers": request.workers,
+                "advance": lambda: bar.advance(),
+            }
+            if target == _STDOUT:
+                done = pipe_sequence(sequence, sys.stdout.buffer, chain, say=output().say, **words)
+            else:
+                kept: dict[str, Any] = {
+                    "overwrite": request.overwrite,
+                    "keep_audio": keep_audio,
+                    "quality": quality,
+                }
+                done = filter_sequence(sequence, target, chain, **kept, **words)
     if save_chain is not None:
         with publish_file(save_chain, overwrite=request.overwrite) as temporary:
             temporary.write_text(chain.to_toml(), "utf-8")
         output().say(f"Chain saved to {save_chain}.")
     for note in done.notes:
         output().say(f"Note: {note}.")
-    summary = {
-        "source": masked(request.source),
-        "with": [masked(other) for other in beside],
-        "output": str(target),
+    if target != _STDOUT:
+        about = {"source": masked(request.source), "with": [masked(other) for other in beside]}
+        lost = [asdict(one) for one in sequence.damage]
+        summary = {**about, "output": str(target), **_figures(chain, done), "frames_lost": lost}
+        output().data(summary, f"Saved {target} ({done.saved.frame_count} frames)")
+        output().hint(command("seqimg", "data", "info", as_word(target)))
+
+
+def _figures(chain: Chain, done: Filtered) -> dict[str, object]:
+    return {
         "operations": [str(call) for call in chain.calls],
         "frames_read": done.frames_read,
         "frames_written": done.saved.frame_count,
-        "frames_lost": [asdict(lost) for lost in sequence.damage],
         "codec": done.saved.codec,
         "notes": list(done.notes),
     }
-    output().data(summary, f"Saved {target} ({done.saved.frame_count} frames)")
-    output().hint(command("seqimg", "data", "info", as_word(target)))
 
 
 def run_shapes(
@@ -196,8 +217,9 @@ def run_shapes(
         inside=inside,
     )
     targets = Targets.of(out, request.stem())
-    for path in targets.paths:
-        check_writable(path, overwrite=request.overwrite)
+    if targets.rows != _STDOUT:
+        for path in targets.paths:
+            check_writable(path, overwrite=request.overwrite)
     with (
         request.opened() as sequence,
         output().progress("Finding shapes", total=request.total(sequence)) as bar,
@@ -217,6 +239,8 @@ def run_shapes(
     output().say(f"{found['shapes']} shapes in {found['frames_read']} frames: {counts}.")
     for note in found["notes"]:
         output().say(f"Note: {note}.")
+    if targets.rows == _STDOUT:
+        return
     last = targets.paths[-1]
     output().data(found, f"Saved {' and '.join(map(str, targets.paths))}")
     output().hint(

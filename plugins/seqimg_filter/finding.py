@@ -1,14 +1,15 @@
 """The work of `seqimg filter shapes`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
+from itertools import chain as chain_of
 from pathlib import Path
 from typing import Any
 
 from seqimg.errors import UsageError
-from seqimg.rows import ROW_FORMATS, RecordRows, RowsFile, rows_file
+from seqimg.rows import ROW_FORMATS, JsonLinesRows, RecordRows, RowsFile, rows_file
 from seqimg.sequences import ASSUMED_FPS, Span, TimedFrame, open_writer
 from seqimg.sequences import Sequence as Source
 from seqimg.sequences.base import SequenceError
@@ -17,9 +18,9 @@ from seqimg.sequences.publishing import PublishingWriter
 from seqimg_filter.chain import Chain
 from seqimg_filter.outlining import Drawer
 from seqimg_filter.pipeline import Pipeline
-from seqimg_filter.pixels import has_alpha, to_values
+from seqimg_filter.pixels import Floats, has_alpha, to_values
 from seqimg_filter.running import EVERYTHING, Reading
-from seqimg_filter.shapes import COLUMNS, Finder, Wanted, rows_of
+from seqimg_filter.shapes import COLUMNS, Finder, Shape, Wanted, rows_of
 
 __all__ = ["Targets", "find_shapes"]
 
@@ -29,7 +30,7 @@ class Targets:
     """What is written.
 
     Attributes:
-        rows: A file of rows.
+        rows: A file of rows; `-` for standard output, a line of JSON each.
         drawn: Frames with the shapes drawn.
         record: Whether the rows stand in an object with what there is to say of the work.
     """
@@ -45,6 +46,8 @@ class Targets:
         Raises:
             UsageError: Nothing can be written there.
         """
+        if str(out) == "-":
+            return cls(out, None)
         if out is None:
             return cls(Path(f"{stem}.shapes.json"), Path(f"{stem}.shapes.mp4"), record=True)
         if out.suffix.lower() in ROW_FORMATS:
@@ -94,24 +97,18 @@ def find_shapes(
     info = sequence.info
     pipeline, reading = Pipeline(chain, info), Reading(sequence, span, advance)
     kinds: Counter[str] = Counter()
+    finder = Finder(wanted, pipeline.info.channels - has_alpha(pipeline.info))
     with ExitStack() as opened:
-        frames = pipeline.frames(iter(reading), workers)
-        opened.callback(frames.close)
+        frames = opened.enter_context(closing(pipeline.frames(iter(reading), workers)))
         first = next(frames, None)
         if first is None:
             raise SequenceError(f"{info.path} gave no frames", why="there are none")
         writers = _Writers(opened, targets, pipeline, sequence, overwrite)
-        finder = Finder(wanted, pipeline.info.channels - has_alpha(pipeline.info))
-        begun = first.time
-        for frame in _from(first, frames):
+        for frame in chain_of([first], frames):
             values = to_values(frame.pixels, pipeline.info)
             shapes = finder(values)
             kinds.update(shape.kind for shape in shapes)
-            if writers.rows is not None:
-                writers.rows.add(rows_of(shapes, frame.index, frame.time))
-            if writers.drawn is not None:
-                time = frame.time - begun if info.fps is not None else None
-                writers.drawn.write(writers.drawer(values, shapes), time)
+            writers.write(frame, values, shapes, frame.time - first.time)
         summary = {
             **about,
             "outputs": [str(path) for path in targets.paths],
@@ -134,6 +131,7 @@ class _Writers:
         self, opened: ExitStack, targets: Targets, pipeline: Pipeline, sequence: Source, overwrite: bool
     ) -> None:
         info = sequence.info
+        self._timed = info.fps is not None
         self.record: RecordRows | None = None
         self.rows: RowsFile | None = None
         self.drawn: PublishingWriter | None = None
@@ -149,16 +147,28 @@ class _Writers:
                     pixel_aspect=info.pixel_aspect,
                 )
             )
-        if targets.rows is not None:
+        if str(targets.rows) == "-":
+            self.rows = RowsFile(_AtOnce(), JsonLinesRows(COLUMNS, {}))  # type: ignore[arg-type]  # it has `write`
+        elif targets.rows is not None:
             make = RecordRows if targets.record else ROW_FORMATS[targets.rows.suffix.lower()]
             writer = make(COLUMNS, {"path": info.path, "width": info.width, "height": info.height})
             self.record = writer if isinstance(writer, RecordRows) else None
             self.rows = opened.enter_context(rows_file(targets.rows, writer, overwrite=overwrite))
 
+    def write(self, frame: TimedFrame, values: Floats, shapes: Sequence[Shape], time: float) -> None:
+        """Write the rows of a frame, and the frame with its shapes drawn, at a time after the first."""
+        if self.rows is not None:
+            self.rows.add(rows_of(shapes, frame.index, frame.time))
+        if self.drawn is not None:
+            self.drawn.write(self.drawer(values, shapes), time if self._timed else None)
+
     def notes(self) -> tuple[str, ...]:
         return () if self.drawn is None else self.drawn.saved.notes
 
 
-def _from(first: TimedFrame, frames: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
-    yield first
-    yield from frames
+class _AtOnce:
+    """Standard output, where each row shows as soon as it is known."""
+
+    def write(self, text: str) -> None:
+        if text:
+            print(text, end="", flush=True)

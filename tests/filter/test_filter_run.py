@@ -238,6 +238,17 @@ def test_a_logo_in_the_corner(cli: Cli, stack: Path) -> None:
     assert (np.load("out.npy")[:, :16, :20] == (255, 0, 0)).all()
 
 
+def test_raw_pixels_on_standard_output(stack: Path) -> None:
+    words = [sys.executable, "-m", "seqimg", "filter", "run", str(stack), "--op", "invert", "-o", "-"]
+    done = subprocess.run(words, capture_output=True, check=True)
+    assert done.stdout == (255 - np.load(stack)).tobytes()
+    assert b"ffmpeg -f rawvideo -pixel_format rgb24 -video_size 40x32" in done.stderr
+    assert [path.name for path in Path().iterdir()] == ["stack.npy"]
+    refused = subprocess.run([*words, "--json"], capture_output=True, check=False, text=True)
+    assert refused.returncode == 2
+    assert "--json prints there" in refused.stderr
+
+
 def test_list_and_show(cli: Cli) -> None:
     listed = cli("filter", "list", "denoise*", "--json")
     names = [entry["name"] for entry in json.loads(listed.stdout)]

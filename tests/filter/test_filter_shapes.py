@@ -132,6 +132,12 @@ def test_a_table(cli: Cli, clip: Path) -> None:
     assert sorted(path.name for path in Path().iterdir()) == ["clip.mp4", "found.csv"]
 
 
+def test_rows_on_standard_output(cli: Cli, clip: Path) -> None:
+    done = cli("filter", "shapes", clip, "-o", "-")
+    assert [json.loads(line)["frame"] for line in done.stdout.splitlines()] == [0, 0, 1, 1, 2, 2, 3]
+    assert [path.name for path in Path().iterdir()] == ["clip.mp4"]
+
+
 def test_grey_is_drawn_in_colour_and_deep_stays_deep(cli: Cli) -> None:
     frames = np.zeros((2, 60, 80, 1), np.uint16)
     frames[:, 20:40, 20:40] = 60000
