@@ -165,7 +165,7 @@ def _from_generators(config: TaskConfig, names: Sequence[str], length: int, part
     side = config.crop or GENERATED_SIDE
 
     def make(split: Split) -> GeneratedDataset:
-        return GeneratedDataset(generators, split, length=length, side=side, seed=config.seed)
+        return GeneratedDataset(generators, split, length=length, side=side, seed=config.seed, pre=config.pre)
 
     train = make("train")
     readings = tuple(f"Generating {name} as {side}×{side} clips of {length} frames." for name in names)

@@ -16,7 +16,7 @@ from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.values import Values, to_pixels, to_values
 from seqimg.wording import joined, split_word
 
-__all__ = ["FrameOp", "PreparedSequence", "prepared", "unprepared"]
+__all__ = ["FrameOp", "Preparation", "PreparedSequence", "prepared", "unprepared"]
 
 
 class FrameOp(Protocol):
@@ -36,29 +36,59 @@ class FrameOp(Protocol):
         """
 
 
-class PreparedSequence(Sequence):
-    """A sequence with operations applied to each of its frames.
+class Preparation:
+    """Operations on single frames of one kind, one after the other.
 
     Args:
-        source: The sequence; closed with this one.
+        info: What the frames are.
         words: The operations, in their order.
+
+    Attributes:
+        info: What the frames are afterwards; their size stays.
+        words: The operations, each whole.
 
     Raises:
         UsageError: An operation is written wrong, or cannot work on such frames.
         UnavailableError: No plugin brings it.
     """
 
-    def __init__(self, source: Sequence, words: Iterable[str]) -> None:
-        self.source = source
+    def __init__(self, info: SequenceInfo, words: Iterable[str]) -> None:
+        self._source, self.words = info, tuple(joined(words))
         self._ops: list[FrameOp] = []
-        info = source.info
-        texts = list(joined(words))
-        for text in texts:
+        for text in self.words:
             op = _made(text, info)
             self._ops.append(op)
             info = op.info
-        size = {"height": source.info.height, "width": source.info.width}
-        super().__init__(replace(info, **size, notes=(*source.info.notes, f"after {', '.join(texts)}")))  # type: ignore[arg-type]
+        notes = (*self._source.notes, f"after {', '.join(self.words)}")
+        self.info = replace(info, height=self._source.height, width=self._source.width, notes=notes)
+
+    def __call__(self, pixels: Pixels) -> Pixels:
+        """Return what comes of a frame `[H, W, C]`.
+
+        Raises:
+            SeqimgError: An operation cannot work on it, or changes its size.
+        """
+        values = to_values(pixels, self._source)
+        for op in self._ops:
+            values = op(values)
+        wanted = (*pixels.shape[:2], self.info.channels)
+        if values.shape != wanted:
+            raise SequenceError(
+                f"cannot prepare the frames of {self.info.path}",
+                why=f"an operation turned {wanted} into {values.shape}: height, width, channels",
+            )
+        return to_pixels(values, self.info)
+
+
+class PreparedSequence(Sequence):
+    """A sequence with operations applied to each of its frames.
+
+    Arguments beside the sequence, which is closed with this one, and errors are those of `Preparation`.
+    """
+
+    def __init__(self, source: Sequence, words: Iterable[str]) -> None:
+        self.source, self._preparation = source, Preparation(source.info, words)
+        super().__init__(self._preparation.info)
 
     def close(self) -> None:
         """End every pass and close the source."""
@@ -78,23 +108,12 @@ class PreparedSequence(Sequence):
         # What the source leaves out as it goes, this leaves out.
         self.damage = self.source.damage
         for frame in frames:
-            yield replace(frame, pixels=self._answer(frame))
-
-    def _answer(self, frame: TimedFrame) -> Pixels:
-        values = to_values(frame.pixels, self.source.info)
-        try:
-            for op in self._ops:
-                values = op(values)
-        except SeqimgError as error:
-            message = f"{error.message} (frame {frame.index} of {self.info.path})"
-            raise type(error)(message, why=error.why, hint=error.hint) from error
-        wanted = (self.info.height, self.info.width, self.info.channels)
-        if values.shape != wanted:
-            raise SequenceError(
-                f"cannot prepare the frames of {self.info.path}",
-                why=f"an operation turned {wanted} into {values.shape}: height, width, channels",
-            )
-        return to_pixels(values, self.info)
+            try:
+                pixels = self._preparation(frame.pixels)
+            except SeqimgError as error:
+                message = f"{error.message} (frame {frame.index} of {self.info.path})"
+                raise type(error)(message, why=error.why, hint=error.hint) from error
+            yield replace(frame, pixels=pixels)
 
 
 def prepared(sequence: Sequence, words: Iterable[str]) -> Sequence:

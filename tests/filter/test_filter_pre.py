@@ -69,6 +69,17 @@ def test_data_are_prepared(stack: Path, cache: str) -> None:
         assert plain.channels == 3
 
 
+def test_generated_data_are_prepared() -> None:
+    from seqimg.data.datasets import window_datasets
+
+    words = {"data": ("demo:moving-digits",), "crop": 32, "seed": 3}
+    plain = window_datasets(TaskConfig(**words), length=4, step=4)
+    made = window_datasets(TaskConfig(**words, pre=("invert", "rgb")), length=4, step=4)
+    assert (plain.channels, made.channels) == (1, 3)
+    frames = made.train[5].frames
+    np.testing.assert_allclose(frames.numpy(), 1 - plain.train[5].frames.expand_as(frames).numpy(), atol=1e-6)
+
+
 def test_a_model_remembers(cli: Cli, stack: Path) -> None:
     words = ["--data", stack, *TINY, "--steps", "2", "-o", "run", "--holdout", "0"]
     done = cli("predict", "train", *words, "--pre", "median:radius=1,shape=square,grey")

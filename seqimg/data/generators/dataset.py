@@ -1,7 +1,11 @@
 """Data sets that generators make on the fly."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seqimg.data.boxes import Boxes
@@ -9,6 +13,9 @@ from seqimg.data.clips import Clip, ClipSource
 from seqimg.data.generators.generator import Generator, Split
 from seqimg.data.generators.requests import make_sample
 from seqimg.data.generators.samples import Sample
+from seqimg.sequences import SequenceInfo
+from seqimg.sequences.prepared import Preparation
+from seqimg.sequences.values import to_values
 
 __all__ = ["GENERATED", "GENERATED_SIDE", "GeneratedDataset"]
 
@@ -32,11 +39,20 @@ class GeneratedDataset:
         length: Frames a clip.
         side: Height and width in pixels.
         seed: Seed of everything drawn.
+        pre: Operations on each frame.
     """
 
     def __init__(
-        self, generators: dict[str, Generator], split: Split, *, length: int, side: int, seed: int
+        self,
+        generators: dict[str, Generator],
+        split: Split,
+        *,
+        length: int,
+        side: int,
+        seed: int,
+        pre: Sequence[str] = (),
     ) -> None:
+        self._pre, self._preparations = tuple(pre), dict[int, Preparation]()
         self.names, self.generators = list(generators), list(generators.values())
         self.split, self.length, self.side, self.seed = split, length, side, seed
         firsts = [self.owners.index(which) for which in range(len(generators))]
@@ -81,7 +97,29 @@ class GeneratedDataset:
     def _sample(self, index: int) -> Sample:
         size = (self.side, self.side)
         generator = self.generators[self._owner(index)]
-        return make_sample(generator, index, length=self.length, size=size, seed=self.seed, split=self.split)
+        made = make_sample(generator, index, length=self.length, size=size, seed=self.seed, split=self.split)
+        return self._prepared(made) if self._pre else made
+
+    def _prepared(self, sample: Sample) -> Sample:
+        channels = sample.frames.shape[3]
+        if channels not in self._preparations:
+            self._preparations[channels] = Preparation(_info_of(sample.frames), self._pre)
+        preparation = self._preparations[channels]
+        values = np.stack([to_values(preparation(frame), preparation.info) for frame in sample.frames])
+        return replace(sample, frames=np.rint(values.clip(0, 1) * 255).astype(np.uint8))
+
+
+def _info_of(frames: NDArray[np.uint8]) -> SequenceInfo:
+    _, height, width, channels = frames.shape
+    return SequenceInfo(
+        path="generated frames",
+        format="array",
+        height=height,
+        width=width,
+        channels=channels,
+        dtype="uint8",
+        value_range=(0.0, 255.0),
+    )
 
 
 def _tensor(sample: Sample) -> Tensor:
