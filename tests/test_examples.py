@@ -9,17 +9,18 @@ import pytest
 
 import seqimg
 import seqimg_classify
+import seqimg_detect
 import seqimg_filter
 import seqimg_predict
 
 MODULES = [
     module.name
-    for package in (seqimg, seqimg_classify, seqimg_predict, seqimg_filter)
+    for package in (seqimg, seqimg_classify, seqimg_predict, seqimg_filter, seqimg_detect)
     for module in walk_packages(package.__path__, f"{package.__name__}.")
 ]
 
 
-@pytest.mark.parametrize("name", ["seqimg", "seqimg_predict", "seqimg_filter", *MODULES])
+@pytest.mark.parametrize("name", ["seqimg", "seqimg_predict", "seqimg_filter", "seqimg_detect", *MODULES])
 def test_examples(name: str, tmp_path: Path) -> None:
     module = import_module(name)
     failed, _ = doctest.testmod(module, extraglobs={"tmp": tmp_path, "Path": Path})
