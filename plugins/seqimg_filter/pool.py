@@ -101,8 +101,14 @@ class Pool:
             stage, frame, future = job
             answer = None
             if alive and _sent(inwards, {"stage": stage}, frame.pixels):
-                with suppress(OSError, ValueError):
+                try:
                     answer = receive(outwards)
+                except (OSError, ValueError):
+                    pass  # what comes from a dying process may be cut off anywhere
+                except Exception as error:  # noqa: BLE001 -- whoever waits for the frame must hear of it
+                    alive = False
+                    future.set_exception(error)
+                    continue
             if answer is None:
                 alive = False
                 future.set_exception(

@@ -8,7 +8,7 @@ import numpy as np
 
 from seqimg.sequences import SequenceInfo, TimedFrame
 from seqimg_filter.pixels import Floats, has_alpha, with_channels
-from seqimg_filter.temporal.stream import StreamStep
+from seqimg_filter.temporal.stream import StreamStep, check_held
 from seqimg_filter.temporal.windows import followed
 
 __all__ = ["Background", "Foreground", "FrameDifference"]
@@ -80,6 +80,7 @@ class FrameDifference(StreamStep):
         before: deque[Floats] = deque(maxlen=self._lag + 1)
         for frame in frames:
             values: Floats = frame.pixels  # type: ignore[assignment]  # values
+            check_held(frame, self._lag + 1)
             before.append(values)
             away: Floats = np.abs(values - before[0])
             away[..., self._channels :] = values[..., self._channels :]

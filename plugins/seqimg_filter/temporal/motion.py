@@ -16,7 +16,7 @@ from skimage.transform import resize
 from seqimg.sequences import SequenceInfo, TimedFrame
 from seqimg_filter.framewise import to_grey
 from seqimg_filter.pixels import Floats, filled, has_alpha, with_channels
-from seqimg_filter.temporal.stream import StreamStep
+from seqimg_filter.temporal.stream import StreamStep, check_held
 
 __all__ = ["FlowPicture", "Stabilise", "flow_colours"]
 
@@ -133,6 +133,7 @@ class Stabilise(StreamStep):
         held: deque[tuple[TimedFrame, NDArray[np.float64]]] = deque()
         at = 0
         for frame, place, _ in scene:
+            check_held(frame, 2 * self._smooth + 1)
             held.append((frame, place))
             if len(held) - 1 - at >= self._smooth:
                 yield self._smoothed(held, at)

@@ -4,9 +4,12 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from seqimg.errors import SeqimgError
 from seqimg.sequences import SequenceInfo, TimedFrame
 
-__all__ = ["StreamStep", "windows"]
+__all__ = ["StreamStep", "check_held", "windows"]
+
+_MOST_HELD = 2**32  # bytes
 
 
 class StreamStep(ABC):
@@ -26,6 +29,30 @@ class StreamStep(ABC):
         """Begin a pass: yield a frame for each that comes in, holding no more than its window."""
 
 
+def check_held(frame: TimedFrame, count: int) -> None:
+    """Refuse to hold more frames than memory is meant for, before they are.
+
+    Raises:
+        SeqimgError: So many frames like this one are over the limit.
+
+    Example:
+        >>> import numpy as np
+        >>> check_held(TimedFrame(0, 0.0, np.zeros((2160, 3840, 3), np.float32)), 1001)
+        Traceback (most recent call last):
+        seqimg.errors.SeqimgError: 1001 frames of 3840×2160 are too many to hold
+        they would take 99.6 GB, at most 4.3 are meant for that
+        Try: fewer frames, or --op rescale:scale=0.5 before it
+    """
+    if count * frame.pixels.nbytes > _MOST_HELD:
+        height, width = frame.pixels.shape[:2]
+        needed = count * frame.pixels.nbytes
+        raise SeqimgError(
+            f"{count} frames of {width}×{height} are too many to hold",
+            why=f"they would take {needed / 1e9:.1f} GB, at most {_MOST_HELD / 1e9:.1f} are meant for that",
+            hint="fewer frames, or --op rescale:scale=0.5 before it",
+        )
+
+
 def windows(
     frames: Iterator[TimedFrame], before: int, after: int
 ) -> Iterator[tuple[TimedFrame, Sequence[TimedFrame]]]:
@@ -40,6 +67,7 @@ def windows(
     held: deque[TimedFrame] = deque()
     at = 0  # where the frame to yield next stands in `held`
     for frame in frames:
+        check_held(frame, before + 1 + after)
         held.append(frame)
         if len(held) - 1 - at >= after:
             yield held[at], list(held)
