@@ -188,7 +188,8 @@ class Task(ABC, Generic[C, R, Answer]):
     def metrics(self) -> "MetricCollection":
         """Return fresh metrics whose `update` takes `(outputs, expected)`, `leading_metric` among them.
 
-        Each computes one number, finite whatever the frames; `higher_is_better` says which end is the good one.
+        Each computes one number, finite whatever the frames; its `higher_is_better` says which end is the good
+        one, and is None where neither is. That of `leading_metric` is not None.
         """
 
     def quick_metrics(self) -> "MetricCollection":

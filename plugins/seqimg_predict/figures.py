@@ -35,8 +35,8 @@ class Figure(Metric):  # type: ignore[misc, unused-ignore]
         self.add_state("sums", torch.zeros(measure.family.size, dtype=torch.float64), dist_reduce_fx="sum")
 
     @property
-    def higher_is_better(self) -> bool:
-        """Whether more is better."""
+    def higher_is_better(self) -> bool | None:
+        """Whether more is better; None if neither end is the good one."""
         return self.measure.higher
 
     def update(self, outputs: Tensor, truth: Tensor) -> None:

@@ -50,7 +50,7 @@ class Measure:
         name: What it is called in tables.
         family: What it is made of.
         figure: Makes it of the sums `[..., size]`.
-        higher: Whether more is better.
+        higher: Whether more is better; None if neither end is the good one.
         about: How it is computed, in a sentence.
         kind: What it is called without a threshold; the name, if it has none.
     """
@@ -58,7 +58,7 @@ class Measure:
     name: str
     family: Family
     figure: Callable[[Tensor], Tensor]
-    higher: bool
+    higher: bool | None
     about: str
     kind: str = ""
 
@@ -158,7 +158,7 @@ class Edges(Family):
                     (sums[..., 0] + _NO_EDGE * sums[..., 2].clamp(min=1))
                     / (sums[..., 1] + _NO_EDGE * sums[..., 2].clamp(min=1))
                 ),
-                True,
+                None,
                 "Mean difference of neighbouring pixels over that of the true frames: 1 is as sharp, less is "
                 "blurred, more is noise or wrong edges.",
             ),

@@ -18,7 +18,7 @@ from seqimg.data.datasets import ClipDataset
 from seqimg.masking import masked_word
 from seqimg.panels import Panel
 from seqimg.task import Answers, Example, Task
-from seqimg.training.evaluation import comparable, higher_is_better
+from seqimg.training.evaluation import comparable, good_ends
 from seqimg.training.findings import Case, Sheet
 from seqimg.training.pictures import colours, error_colours, error_scale, grey_or_rgb, spread
 
@@ -78,7 +78,7 @@ def look(task: AnyTask, model: nn.Module, data: ClipDataset, folder: Path, *, ba
         warnings.append(f"the panels of the task {task.name} are missing: {type(error).__name__}: {error}")
     for _ in answers:
         pass  # a task without panels asks for none
-    sign = 1 if task.leading_metric in higher_is_better(task) else -1
+    sign = 1 if good_ends(task)[task.leading_metric] == "higher" else -1
     ranked = sorted(scores, key=lambda number: (sign * scores[number], number))
     cases = []
     for rank, number in _picked(ranked):

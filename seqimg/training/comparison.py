@@ -1,7 +1,8 @@
 """Two runs on one page: what differs in their configurations, their figures, their curves."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 from seqimg.errors import SeqimgError
 from seqimg.panels import Column, Curve, Panel, Table, Value
@@ -58,10 +59,11 @@ def _verdict(records: Mapping[str, Record], found: Mapping[str, Findings]) -> st
         }
     if len(figures) < 2 or len({metric for metric, _, _ in figures.values()}) > 1:
         return "The runs have no figure in common yet."
-    higher = {name for item in found.values() for name in item.higher}
+    better = {name: end for item in found.values() for name, end in item.better.items()}
     (one, (metric, own, what)), (two, (_, other, _)) = figures.items()
+    higher = better.get(metric) == "higher"
     sentence = (
-        f"{metric} of {two} is {share(other, own, higher=metric in higher)} that of {one}"
+        f"{metric} of {two} is {share(other, own, higher=higher)} that of {one}"
         if own != other
         else f"{metric} of both is the same"
     )
@@ -113,14 +115,14 @@ def _table(title: str, differences: Mapping[str, list[object]], names: list[str]
 
 def _figures(records: Mapping[str, Record], found: Mapping[str, Findings]) -> Panel:
     tables = []
-    higher = {name for item in found.values() for name in item.higher}
+    better = {name: end for item in found.values() for name, end in item.better.items()}
     measured = {(item.metric, item.what) for item in found.values()}
     if len(found) == len(records) and len(measured) == 1:
         rows = {name: item.overall["model"] for name, item in found.items()} | _baselines(found)
-        tables.append(_figure_table(next(iter(found.values())).what, rows, higher))
+        tables.append(_figure_table(next(iter(found.values())).what, rows, better))
     rows = {name: record.best for name, record in records.items()}
     if any(rows.values()):
-        tables.append(_figure_table("Validation at the chosen step", rows, higher))
+        tables.append(_figure_table("Validation at the chosen step", rows, better))
     return Panel(title="Figures", tables=tuple(tables))
 
 
@@ -138,12 +140,14 @@ def _baselines(found: Mapping[str, Findings]) -> dict[str, Mapping[str, float]]:
     return rows
 
 
-def _figure_table(title: str, figures: Mapping[str, Mapping[str, float]], higher: Collection[str]) -> Table:
+def _figure_table(
+    title: str, figures: Mapping[str, Mapping[str, float]], better: Mapping[str, Literal["lower", "higher"]]
+) -> Table:
     metrics = list(dict.fromkeys(metric for values in figures.values() for metric in values))
     rows: dict[str, tuple[Value, ...]] = {
         name: tuple(values.get(metric) for metric in metrics) for name, values in figures.items()
     }
-    return Table(title=title, columns=tuple(column(m, higher) for m in metrics), rows=rows)
+    return Table(title=title, columns=tuple(column(m, better) for m in metrics), rows=rows)
 
 
 def _curves(records: Mapping[str, Record]) -> Panel:

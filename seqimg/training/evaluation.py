@@ -2,9 +2,9 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ __all__ = [
     "comparable",
     "evaluate",
     "examples",
-    "higher_is_better",
+    "good_ends",
     "metric_names",
     "validate",
 ]
@@ -30,6 +30,7 @@ __all__ = [
 _LISTED = 16  # sequences that get figures of their own
 
 AnyTask = Task[Any, Any, Any]
+Better: TypeAlias = Literal["lower", "higher"]
 Figures = dict[str, dict[str, float]]
 """For the model and each baseline, its metrics."""
 
@@ -43,14 +44,14 @@ class Evaluation:
         clips: Number of clips looked at.
         overall: Figures over all clips.
         sequences: Figures of each sequence, by path; none if there are many.
-        higher: Names of the metrics of which more is better; of the others less is.
+        better: Which end of each metric is the good one; what is not in it has none.
     """
 
     metric: str
     clips: int
     overall: Figures
     sequences: Mapping[str, Figures]
-    higher: tuple[str, ...] = ()
+    better: Mapping[str, Better] = field(default_factory=dict)
 
 
 class _Tally:
@@ -116,9 +117,20 @@ def metric_names(task: AnyTask) -> list[str]:
     return sorted(names, key=lambda name: name != task.leading_metric)
 
 
-def higher_is_better(task: AnyTask) -> tuple[str, ...]:
-    """Return the names of the task's metrics of which more is better."""
-    return tuple(name for name, metric in task.metrics().items() if metric.higher_is_better)
+def good_ends(task: AnyTask) -> dict[str, Better]:
+    """Say of each of the task's metrics which end is the good one, if one is.
+
+    Raises:
+        SeqimgError: The leading metric does not say so.
+    """
+    told = {name: metric.higher_is_better for name, metric in task.metrics().items()}
+    if told.get(task.leading_metric) is None:
+        raise SeqimgError(
+            f"nobody knows whether more {task.leading_metric} is better, and models are chosen by it",
+            why="its higher_is_better is not set",
+            hint="report it to the plugin's authors",
+        )
+    return {name: "higher" if higher else "lower" for name, higher in told.items() if higher is not None}
 
 
 def comparable(output: Tensor, expected: Any) -> tuple[Tensor, Any]:
@@ -168,7 +180,7 @@ def evaluate(
     by_path = {}
     for path in dict.fromkeys(path for found in everybodys for path in found):
         by_path[path] = (sequences.get(path) or _Tally(task, list(answers), device)).figures()
-    return Evaluation(task.leading_metric, clips, overall.figures(), by_path, higher_is_better(task))
+    return Evaluation(task.leading_metric, clips, overall.figures(), by_path, good_ends(task))
 
 
 @torch.inference_mode()

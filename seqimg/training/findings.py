@@ -11,6 +11,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from seqimg.panels import Panel
 
@@ -111,7 +112,7 @@ class Findings:
         what: What was measured on, such as `validation clips`.
         chosen_on_these: Whether the model was chosen by the same clips.
         metric: The leading metric.
-        higher: The metrics of which more is better.
+        better: Which end of each metric is the good one; what is not in it has none.
         clips: Clips measured.
         overall: For the model and each baseline, its metrics.
         sequences: The same for each sequence, if there are few.
@@ -148,7 +149,7 @@ class Findings:
     clips: int
     overall: Mapping[str, Mapping[str, float]]
     sequences: Mapping[str, Mapping[str, Mapping[str, float]]]
-    higher: tuple[str, ...] = ()
+    better: Mapping[str, Literal["lower", "higher"]] = field(default_factory=dict)
     metrics_note: str = ""
     steps: int
     best_step: int

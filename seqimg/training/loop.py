@@ -20,7 +20,7 @@ from seqimg.errors import SeqimgError
 from seqimg.task import Losses, Task
 from seqimg.training import processes
 from seqimg.training.average import running_average
-from seqimg.training.evaluation import higher_is_better, metric_names, validate
+from seqimg.training.evaluation import good_ends, metric_names, validate
 from seqimg.training.order import Order, load_batches, naming_dead_workers
 from seqimg.training.requirements import check_requirements, explained_compiling
 from seqimg.training.schedule import Plan, learning_rate_factor
@@ -59,7 +59,7 @@ class Trainer:
         config: TaskConfig = task.config
         check_requirements(config, data)
         self.leading_metric = metric_names(task)[0]
-        self._sign = -1 if self.leading_metric in higher_is_better(task) else 1
+        self._sign = -1 if good_ends(task)[self.leading_metric] == "higher" else 1
         set_seed(config.seed)
         self.task, self.data, self.observe, self.stop, self.config = task, data, observe, stop, config
         AcceleratorState._reset_state()  # an earlier training in this process may have had another number format

@@ -1,7 +1,7 @@
 """The report of a run, put together from what its folder holds. Needs no torch."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 from seqimg.training.casebook import caseless, cases_note, picture, reels
 from seqimg.training.datacard import data_panel
@@ -39,8 +39,8 @@ class Measured(Protocol):
         """For the model and each baseline, its metrics."""
 
     @property
-    def higher(self) -> tuple[str, ...]:
-        """The metrics of which more is better."""
+    def better(self) -> Mapping[str, Literal["lower", "higher"]]:
+        """Which end of each metric is the good one."""
 
 
 def verdict(measured: Measured, what: str) -> str:
@@ -54,8 +54,9 @@ def verdict(measured: Measured, what: str) -> str:
     """
     metric = measured.metric
     own = measured.overall["model"][metric]
+    higher = measured.better.get(metric) == "higher"
     beside = [
-        f"{share(own, figures[metric], higher=metric in measured.higher)} {name} ({figures[metric]:.4g})"
+        f"{share(own, figures[metric], higher=higher)} {name} ({figures[metric]:.4g})"
         for name, figures in measured.overall.items()
         if name != "model"
     ]
@@ -163,7 +164,7 @@ def better_baselines(findings: Findings) -> list[str]:
     better = {
         name: other
         for name, other in others.items()
-        if (other > own if metric in findings.higher else other < own)
+        if (other > own if findings.better.get(metric) == "higher" else other < own)
     }
     return [f"{name} is better than the model: {metric} {other:.4g}" for name, other in better.items()]
 

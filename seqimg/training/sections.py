@@ -2,10 +2,10 @@
 
 import json
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
 from seqimg.panels import Column, Curve, Panel, Table, Value
 from seqimg.training.comparing import smooth
@@ -34,7 +34,7 @@ def figures_panel(findings: Findings) -> Panel:
     tables = [
         Table(
             title=counted(findings.clips, findings.what),
-            columns=tuple(column(metric, findings.higher) for metric in metrics),
+            columns=tuple(column(metric, findings.better) for metric in metrics),
             rows={who: tuple(values[m] for m in metrics) for who, values in findings.overall.items()},
             note=findings.metrics_note,
         )
@@ -45,7 +45,7 @@ def figures_panel(findings: Findings) -> Panel:
             Table(
                 title=f"{findings.metric} of each sequence",
                 columns=tuple(
-                    replace(column(findings.metric, findings.higher), name=name) for name in answers
+                    replace(column(findings.metric, findings.better), name=name) for name in answers
                 ),
                 rows={
                     path: tuple(figures[name][findings.metric] for name in answers)
@@ -57,9 +57,9 @@ def figures_panel(findings: Findings) -> Panel:
     return Panel(title="Figures", tables=tuple(tables))
 
 
-def column(metric: str, higher: Collection[str]) -> Column:
-    """Return the column of a metric, knowing the metrics of which more is better."""
-    return Column(name=metric, better="higher" if metric in higher else "lower")
+def column(metric: str, better: Mapping[str, Literal["lower", "higher"]]) -> Column:
+    """Return the column of a metric, knowing which end of which is the good one."""
+    return Column(name=metric, better=better.get(metric))
 
 
 def loss_curve(series: Mapping[str, Series]) -> Curve:

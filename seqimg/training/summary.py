@@ -97,7 +97,7 @@ def measurements(task: AnyTask, evaluation: Evaluation, looked: Looked) -> dict[
     return {
         "task": task.name,
         "metric": evaluation.metric,
-        "higher": evaluation.higher,
+        "better": evaluation.better,
         "clips": evaluation.clips,
         "overall": evaluation.overall,
         "sequences": {masked(path): figures for path, figures in evaluation.sequences.items()},

@@ -107,6 +107,36 @@ def test_the_leading_metric_stands_first_and_speaks() -> None:
     assert figures_table(evaluation).columns[2:4] == ["mse", "mae"]
 
 
+class _Scored(PredictTask):
+    leading_metric = "psnr"
+
+
+def test_where_more_is_better_the_highest_is_chosen_and_the_lowest_is_worst() -> None:
+    task, data = _task(steps=4, validate_every=1, average=0, metrics=("mse", "psnr"))
+    scored = _Scored(task.config)
+    trained = Trainer(scored, data, lambda report: None).train()
+    found = [report.validation["psnr"] for report in trained.history if report.validation]
+    assert trained.best_metrics["psnr"] == max(found)
+    assert len(set(found)) > 1
+    assert [report.best_step for report in trained.history][-1] == found.index(max(found)) + 1
+    evaluation = evaluate(scored, scored.build_model(), data.val)
+    assert evaluation.better["psnr"] == "higher"
+    assert evaluation.better["mse"] == "lower"
+    copied = max(figures["psnr"] for name, figures in evaluation.overall.items() if name != "model")
+    assert f"ABOVE copy_last ({copied:.4g})" not in verdict(evaluation, "clips")
+
+
+class _Undecided(PredictTask):
+    leading_metric = "sharpness"
+
+
+def test_models_are_not_chosen_by_a_figure_without_a_good_end() -> None:
+    task, data = _task(metrics=("mse", "sharpness"))
+    assert "sharpness" not in evaluate(task, task.build_model(), data.val).better
+    with pytest.raises(SeqimgError, match="nobody knows whether more sharpness is better"):
+        Trainer(_Undecided(task.config), data, lambda report: None)
+
+
 @given(steps=st.integers(1, 50), warmup=st.floats(0, 0.9))
 def test_the_learning_rate_rises_then_falls_and_stays_within_bounds(steps: int, warmup: float) -> None:
     rates = [learning_rate_factor((step + 0.5) / steps, warmup) for step in range(steps)]
