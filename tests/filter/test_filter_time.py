@@ -88,6 +88,9 @@ def test_flow_shows_where_things_go() -> None:
     texture = ndimage.gaussian_filter(np.random.default_rng(1).random((64, 96)), 2)
     texture = (texture - texture.min()) / np.ptp(texture)
     frames = np.stack([np.roll(texture, 2 * time, axis=1) for time in range(3)])[..., None].astype(np.float32)
+    coarse = through("optical_flow:fastest=2,longer=64", frames)
+    assert coarse[2].shape == (64, 96, 3)
+    assert coarse[2][16:-16, 16:-16, 0].mean() > 0.7, "as fast, however coarsely it is looked at"
     pictures = through("optical_flow:fastest=2", frames)
     assert (pictures[0] == 0).all()
     middle = pictures[2][16:-16, 16:-16].mean(axis=(0, 1))

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqimg.errors import SeqimgError, UsageError
@@ -32,6 +32,7 @@ def calls(draw: st.DrawFn) -> Call:
     return Call(entry.name, {k: v for k, v in given.items() if v != entry.by_name[k].default})
 
 
+@settings(deadline=None)
 @given(st.lists(calls(), min_size=1, max_size=5))
 def test_words_and_toml_there_and_back(tmp_path_factory: pytest.TempPathFactory, made: list[Call]) -> None:
     chain = Chain(tuple(made))
@@ -41,12 +42,14 @@ def test_words_and_toml_there_and_back(tmp_path_factory: pytest.TempPathFactory,
     assert Chain.read(path) == chain
 
 
+@settings(deadline=None)
 @given(st.lists(calls(), min_size=1, max_size=5))
 def test_what_was_cut_at_commas_is_put_together(made: list[Call]) -> None:
     words = [str(call) for call in made]
     assert list(joined(",".join(words).split(","))) == words
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(UsageError):

@@ -39,6 +39,7 @@ TABLE = (
        choice("method", ("ilk", "tvl1"), "iterative Lucas-Kanade, quick; or TV-L1, finer"),
        whole("radius", 7, "of the window of ilk, in pixels", 1, 100),
        number("fastest", 8.0, "pixels a frame that are brightest", 0.01, 1000),
+       whole("longer", 320, "side that frames are shrunk to beforehand, in pixels; 0 keeps them", 0, 65536),
        on="sequence", channels=3, role="stream"),
     op("motion", "stabilise", f"{_MOTION}:Stabilise",
        "Take the shaking out of a hand-held camera: frames are registered and shifted.",

@@ -45,20 +45,24 @@ def flow_colours(flow: NDArray[np.floating[Any]], fastest: float) -> Floats:
 class FlowPicture(StreamStep):
     """The motion from the frame before to each frame, as colours; black at the first."""
 
-    def __init__(self, info: SequenceInfo, *, method: str, radius: int, fastest: float) -> None:
+    def __init__(self, info: SequenceInfo, *, method: str, radius: int, fastest: float, longer: int) -> None:
         super().__init__(with_channels(info, 3))
-        self._method, self._radius, self._fastest = method, radius, fastest
+        self._method, self._radius, self._fastest, self._longer = method, radius, fastest, longer
         self._channels = info.channels - has_alpha(info)
 
     def frames(self, frames: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
         """Yield the picture `[H, W, 3]` of each frame."""
         before: Floats | None = None
         for frame in frames:
-            grey = _grey(frame, self._channels)
+            size = frame.pixels.shape[:2]
+            grey = _small(_grey(frame, self._channels), self._longer or max(size))
             flow: NDArray[np.floating[Any]] = (
                 np.zeros((2, *grey.shape)) if before is None else self._flow(before, grey)
             )
             before = grey
+            if grey.shape != size:
+                scale = np.array(size)[:, None, None] / np.array(grey.shape)[:, None, None]
+                flow = resize(flow, (2, *size), order=1, preserve_range=True) * scale
             yield replace(frame, pixels=flow_colours(flow, self._fastest).astype(frame.pixels.dtype))
 
     def _flow(self, before: Floats, grey: Floats) -> NDArray[np.floating[Any]]:
@@ -101,7 +105,7 @@ class Stabilise(StreamStep):
         before: Floats | None = None
         place = np.zeros(2)
         for frame in frames:
-            grey = _small(_grey(frame, self._channels))
+            grey = _small(_grey(frame, self._channels), _REGISTERED)
             shift = np.zeros(2) if before is None else self._shift(before, grey, frame)
             begins = bool(np.isnan(shift).any())
             place = np.zeros(2) if begins else place + shift
@@ -162,8 +166,10 @@ class Stabilise(StreamStep):
         there, missing = filled(values)
         mode, fill = ("constant", np.nan) if self._edge == "missing" else (self._edge, 0.0)
         # Cubic: linear interpolation would make frames softer and sharper in turn, as they fall between pixels.
-        moved = ndimage.shift(there, (*by, 0), order=3, mode=mode, cval=fill)
-        moved = moved.clip(there.min(), there.max())
+        parts = [
+            ndimage.shift(there[..., i], by, order=3, mode=mode, cval=fill) for i in range(there.shape[2])
+        ]
+        moved = np.stack(parts, axis=2).clip(there.min(), there.max())
         if missing is not None:
             moved[ndimage.shift(missing.astype(np.float32), (*by, 0), order=1, mode="nearest") > 0.5] = np.nan
         return replace(frame, pixels=moved)
@@ -191,11 +197,11 @@ def _grey(frame: TimedFrame, channels: int) -> Floats:
     return to_grey(filled(values)[0][..., :channels])
 
 
-def _small(grey: Floats) -> Floats:
+def _small(grey: Floats, most: int) -> Floats:
     longer = max(grey.shape)
-    if longer <= _REGISTERED:
+    if longer <= most:
         return grey
-    size = tuple(max(1, round(side * _REGISTERED / longer)) for side in grey.shape)
+    size = tuple(max(1, round(side * most / longer)) for side in grey.shape)
     small: Floats = resize(grey, size, order=1, anti_aliasing=True, preserve_range=True)
     return small
 
