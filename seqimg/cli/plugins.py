@@ -1,6 +1,8 @@
-"""`seqimg plugins`: what is installed, what it brought, what is off, and why."""
+"""`seqimg plugins`: what is installed, what it brought, what is off, and why; new ones, and whether they are sound."""
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,13 +14,16 @@ from seqimg.plugins.specs import API_VERSION
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="See what is installed and what is off, and why.", no_args_is_help=True, rich_markup_mode=None
+    help="See what is installed and what is off, and why.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 @app.callback()
 def group() -> None:
-    """See what is installed and what is off, and why."""
+    """See what is installed and what is off, and why; begin a plugin of your own, and check it."""
 
 
 @app.command("list")
@@ -33,6 +38,67 @@ def list_() -> None:
     if output().debug:
         for report in filter(lambda r: r.traceback, reports):
             output().say(f"{report.title}:\n{report.traceback}")
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A plugin, or its distribution.", show_default=False)
+    ],
+) -> None:
+    """Show one plugin: where it comes from, its licence and API number, and everything it registered."""
+    from seqimg.cli.plugins_show import show as work
+
+    work(name)
+
+
+@app.command()
+def check(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME|PATH]",
+            help="A plugin, or the folder of one that is not installed. [all that are installed]",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data",
+            metavar="PATH",
+            help="What a task is to learn from. [small sequences made for it]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Hold plugins to their contracts and explain each failure; ends with 4 if there is one."""
+    from seqimg.cli.plugins_check import check as work
+
+    work(target, data or [])
+
+
+@app.command()
+def new(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What it is to be called: rain-radar.", show_default=False)
+    ],
+    kind: Annotated[
+        Literal["task", "cell", "kernel", "dataset", "format", "command", "check"],
+        typer.Option("--kind", help="What it brings to begin with."),
+    ] = "task",
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Folder to make. [seqimg-NAME here]", show_default=False
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Name the files; write nothing.")] = False,
+) -> None:
+    """Write a plugin that works at once: code, tests, README, licence, CI, ready to install."""
+    from seqimg.cli.plugins_new import new as work
+
+    work(name, kind, folder, dry_run=dry_run)
 
 
 def _plain(report: PluginReport) -> dict[str, object]:

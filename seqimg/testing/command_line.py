@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqimg.cli.main import main
+from seqimg.cli.output import configure, output
 
 __all__ = ["Said", "run_command"]
 
@@ -36,7 +37,9 @@ def run_command(*words: str | Path, folder: Path | None = None) -> Said:
         >>> run_command("--version").out
         'seqimg 0.1.0\n'
     """
-    out, err = io.StringIO(), io.StringIO()
+    out, err, around = io.StringIO(), io.StringIO(), output()
     with chdir(folder or Path.cwd()), redirect_stdout(out), redirect_stderr(err):
         code = main([str(word) for word in words])
+    # It may be a command itself that runs this one.
+    configure(json=around.json, quiet=around.quiet, debug=around.debug)
     return Said(code, out.getvalue(), err.getvalue())
