@@ -46,8 +46,8 @@ class DetectConfig(TaskConfig):
         0.0,
         ge=0,
         le=1,
-        description="Share of the training clips made of frames from anywhere: many more things to learn from, "
-        "but nothing to remember.",
+        description="Share of the training, at its beginning, with clips made of frames from anywhere: many more "
+        "things to learn from, but nothing to remember.",
     )
     rivals: bool = Field(
         True, description="Train the same network without memory beside it, to be compared with."

@@ -1,4 +1,4 @@
-"""Clips of frames that have nothing to do with each other, among those that do."""
+"""Clips of frames that have nothing to do with each other, before those that do."""
 
 from collections.abc import Sequence
 
@@ -18,23 +18,23 @@ _MANY = 2**20
 
 
 class WithStills(Dataset[Clip]):
-    """Clips of another data set, some of them replaced by as many frames from anywhere.
+    """Clips of another data set, the first of them replaced by as many frames from anywhere.
 
-    What things look like is learnt from many things, and the frames of a clip show a few again and again. That
-    what is remembered does not help after a cut is learnt too.
+    What things look like is learnt from many things, and the frames of a clip show a few again and again. So
+    training begins with single frames, and goes on with what there is to remember.
 
     Args:
         clips: The clips.
         stills: The same sequences as clips of one frame.
         length: Frames of a clip.
-        share: Probability of a clip to be replaced.
+        until: Number of the first clip that is left as it is.
         seed: Seed of the choices: a clip depends on (seed, number) alone.
     """
 
     def __init__(
-        self, clips: ClipDataset, stills: ClipDataset, *, length: int, share: float, seed: int
+        self, clips: ClipDataset, stills: ClipDataset, *, length: int, until: int, seed: int
     ) -> None:
-        self.clips, self.stills, self.length, self.share, self.seed = clips, stills, length, share, seed
+        self.clips, self.stills, self.length, self.until, self.seed = clips, stills, length, until, seed
 
     @property
     def owners(self) -> list[int]:
@@ -50,9 +50,9 @@ class WithStills(Dataset[Clip]):
         return len(self.clips)
 
     def __getitem__(self, index: int) -> Clip:
-        rng = np.random.default_rng((self.seed, index, _STREAM))
-        if rng.random() >= self.share:
+        if index >= self.until:
             return self.clips[index]
+        rng = np.random.default_rng((self.seed, index, _STREAM))
         chosen = [self.stills[int(number)] for number in rng.integers(_MANY, size=self.length)]
         if len({clip.frames.shape for clip in chosen}) > 1:
             return self.clips[index]  # whole frames of several sizes do not go into one clip

@@ -215,9 +215,9 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
         data.resources.callback(single.close)
         if config.classes:
             single = with_classes(single, config.classes)
-        return WithStills(
-            data.train, single.train, length=config.frames, share=config.stills, seed=config.seed
-        )
+        planned = config.epochs * len(data.train) or config.steps * config.batch_size
+        until = round(config.stills * planned)
+        return WithStills(data.train, single.train, length=config.frames, until=until, seed=config.seed)
 
     def _found(self, maps: Tensor, size: tuple[int, int] | None, threshold: float) -> list[Detections]:
         """Return what maps `[T, K + 4, h, w]` say about each frame, inside frames of `size`."""
