@@ -31,12 +31,14 @@ class Truth:
         labels: `[N]` class, from 0.
         images: `[N]` which frame, any number that no other frame has.
         groups: `[N]` a bit for each group that a box is in.
+        crowds: `[N]` bool, COCO's `iscrowd`: boxes in it are neither right nor wrong. None for no crowds.
     """
 
     corners: NDArray[np.float64]
     labels: NDArray[np.int64]
     images: NDArray[np.int64]
     groups: NDArray[np.int64]
+    crowds: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,9 @@ def precisions(truth: Truth, found: Found, *, classes: int, groups: Sequence[str
     said = _side(found.corners, found.labels, found_images, classes, images)
     for row, score in zip(said.dataset["annotations"], found.scores.tolist(), strict=True):
         row["score"] = score
+    crowds = np.zeros(len(truth.labels), np.bool_) if truth.crowds is None else truth.crowds
+    for row, crowd in zip(real.dataset["annotations"], crowds.tolist(), strict=True):
+        row["iscrowd"] = int(crowd)
     every = _evaluated(real, said, range(1, images + 1), None)
     grouped, counts = {}, {}
     for bit, name in enumerate(groups):
@@ -146,7 +151,7 @@ def precisions(truth: Truth, found: Found, *, classes: int, groups: Sequence[str
         every=mean,
         half=half,
         groups=grouped,
-        truths=np.bincount(truth.labels, minlength=classes)[:classes],
+        truths=np.bincount(truth.labels[~crowds], minlength=classes)[:classes],
         founds=np.bincount(found.labels, minlength=classes)[:classes],
         grouped=counts,
         curve=_curve(every[0]),

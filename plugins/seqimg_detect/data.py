@@ -72,7 +72,7 @@ def _counts(data: Datasets) -> tuple[str, ...]:
         return ()
     counts: Counter[int] = Counter()
     for boxes in _boxes(data.train):
-        counts.update(boxes.labels.tolist())
+        counts.update(boxes.labels[~boxes.crowds].tolist())
     total = sum(counts.values())
     if not total:
         raise SeqimgError(

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from seqimg_detect.decoding import centres
-from seqimg_detect.targets import targets
+from seqimg_detect.targets import inside, targets
 from seqimg_detect.truth import ClipTruth
 
 __all__ = ["clip_losses", "focal_loss", "generalised_overlaps", "kind_loss", "overlap_loss"]
@@ -20,7 +20,8 @@ def clip_losses(
 
     The first is a focal loss of every score by itself, the second the cross-entropy of what a thing is where there
     is one, the third that of the boxes' overlaps. All are per true box, or position that stands for one. Frames of
-    padding count for nothing, nor do positions that stand for a box which does not count and for none that does.
+    padding count for nothing, nor do positions that stand for a box which does not count, or lie in a crowd, and stand
+    for none that does.
 
     Args:
         maps: `[B, R, T, K + 4, h, w]`.
@@ -38,7 +39,8 @@ def clip_losses(
             targets(some, frames=frames, grid=grid, stride=stride, classes=classes)
             for some in (truth.boxes, truth.uncounted)
         )
-        fair = (unclear.weights == 0) | (right.weights > 0)  # [T, h, w]
+        unclear_there = (unclear.weights > 0) | inside(truth.crowds, points, frames)
+        fair = ~unclear_there | (right.weights > 0)  # [T, h, w]
         fair[truth.frames :] = False
         wrong = focal_loss(clip[:, :, :classes], right.scores.expand(networks, *right.scores.shape))
         scores = scores + (wrong * fair[:, None]).flatten(1).sum(1)

@@ -26,6 +26,7 @@ Prepare: TypeAlias = Callable[[Tensor, Any], tuple[FoundBoxes, Sequence[Boxes]]]
 
 _SEEN = 0.25  # share of a thing below which it counts as hidden
 _FIRST = 3  # frames of a track that count as its first
+_CROWD = len(GROUPS)  # the bit of crowds, which are in no group
 _DIGIT = 2**20
 _KEPT = 9  # numbers that are kept of a box
 
@@ -47,7 +48,7 @@ CONVENTIONS: Mapping[str, str] = {
 
 
 def grouped(boxes: Boxes) -> Tensor:
-    """Return for each box of a clip which groups it is in, `[N]` int64: a bit for each name of `GROUPS`.
+    """Return for each box of a clip which groups it is in, `[N]` int64: a bit for each name of `GROUPS`, or of crowds.
 
     Example:
         >>> boxes = Boxes.of([[0, 0, 1, 1]] * 4, [0, 2, 3, 4], [1, 1, 1, 1], visible=[1, 0.2, 0.9, 0])
@@ -60,7 +61,8 @@ def grouped(boxes: Boxes) -> Tensor:
     begins = begins.scatter_reduce(0, track, boxes.frames, "amin")
     first = (boxes.frames - begins[track] < _FIRST) & (boxes.ids >= 0)
     marks = (~(occluded | boxes.noisy), occluded, boxes.noisy, occluded | boxes.noisy, first)
-    return torch.stack([mark.long() << bit for bit, mark in enumerate(marks)]).sum(0)
+    groups = torch.stack([mark.long() << bit for bit, mark in enumerate(marks)]).sum(0)
+    return torch.where(boxes.crowds, 1 << _CROWD, groups)
 
 
 class MeanAveragePrecision(Metric):  # type: ignore[misc]
@@ -204,5 +206,5 @@ def _computed(seen: _Seen) -> Precisions:
     corners, scores, kinds, images = sides[0]
     found = Found(corners, scores, kinds, images)
     corners, labels, bits, images = sides[1]
-    truth = Truth(corners, labels.astype(np.int64), images, bits)
+    truth = Truth(corners, labels.astype(np.int64), images, bits, bits >> _CROWD & 1 == 1)
     return precisions(truth, found, classes=seen.classes, groups=GROUPS)

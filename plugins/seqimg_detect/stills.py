@@ -1,6 +1,7 @@
 """Clips of frames that have nothing to do with each other, before those that do."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -84,11 +85,4 @@ def _following(boxes: Sequence[Boxes]) -> Boxes:
         torch.where(some.ids < 0, some.ids, some.ids % _APART + number * _APART)
         for number, some in enumerate(boxes)
     ]
-    return Boxes(
-        torch.cat([some.corners for some in boxes]),
-        torch.cat(frames),
-        torch.cat(ids),
-        torch.cat([some.labels for some in boxes]),
-        torch.cat([some.visible for some in boxes]),
-        torch.cat([some.noisy for some in boxes]),
-    )
+    return replace(Boxes.joined(boxes), frames=torch.cat(frames), ids=torch.cat(ids))

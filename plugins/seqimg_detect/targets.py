@@ -8,7 +8,7 @@ from torch import Tensor
 from seqimg.data import Boxes
 from seqimg_detect.decoding import centres
 
-__all__ = ["Targets", "targets"]
+__all__ = ["Targets", "inside", "targets"]
 
 _RADIUS = 1.5  # strides around a box's centre in which positions answer for it
 
@@ -64,6 +64,20 @@ def targets(boxes: Boxes, *, frames: int, grid: tuple[int, int], stride: int, cl
         weights[frame] = shares.gather(0, chosen)[0]
         target[frame] = corners[which][chosen[0]]
     return Targets(scores, target, weights)
+
+
+def inside(boxes: Boxes, points: Tensor, frames: int) -> Tensor:
+    """Return which places `[h, w, 2]` lie in any of the boxes, in each of T frames, bool `[T, h, w]`.
+
+    Example:
+        >>> inside(Boxes.of([0, 0, 3, 4], frames=[1]), centres(1, 2, stride=4), frames=2).tolist()
+        [[[False, False]], [[True, False]]]
+    """
+    found = torch.zeros(frames, *points.shape[:2], dtype=torch.bool, device=points.device)
+    for frame, (left, top, right, bottom) in zip(boxes.frames.tolist(), boxes.corners.tolist(), strict=True):
+        across, down = points[..., 0], points[..., 1]
+        found[frame] |= (across > left) & (across < right) & (down > top) & (down < bottom)
+    return found
 
 
 def _shares(corners: Tensor, points: Tensor, stride: int) -> Tensor:

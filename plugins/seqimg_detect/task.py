@@ -148,12 +148,15 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
     def prepared(
         self, outputs: Tensor, expected: Sequence[ClipTruth]
     ) -> tuple[list[list[Detections]], list[Boxes]]:
-        """Return the boxes that count in figures: for each clip those found in each real frame, and the true ones."""
+        """Return the boxes that figures are about: for each clip those found in each real frame, and the true ones.
+
+        Crowds are among the true ones.
+        """
         found = [
             without_uncounted(self._found(maps[: truth.frames], truth.size, _LEAST), truth)
             for maps, truth in zip(outputs, expected, strict=True)
         ]
-        return found, [truth.boxes for truth in expected]
+        return found, [Boxes.joined([truth.boxes, truth.crowds]) for truth in expected]
 
     def decode(self, outputs: Tensor) -> Iterable[Detections]:
         """Yield what was found in each frame of one sequence, in pixels of the model's frames."""

@@ -23,12 +23,14 @@ class ClipTruth:
     Attributes:
         boxes: The boxes that count.
         uncounted: Boxes of things that nobody could know of yet: finding them is neither right nor wrong.
+        crowds: Boxes around many things that nobody counted; nor is it to find any of them there.
         frames: Real frames of the clip; what comes after is padding.
         size: Height and width of the frames.
     """
 
     boxes: Boxes
     uncounted: Boxes
+    crowds: Boxes
     frames: int
     size: tuple[int, int]
 
@@ -85,5 +87,6 @@ def without_uncounted(found: Sequence[Detections], truth: ClipTruth) -> list[Det
 
 def _truth(boxes: Boxes, frames: int, size: tuple[int, int]) -> ClipTruth:
     boxes = boxes.keep(boxes.frames < frames)
-    counts = counted(boxes)
-    return ClipTruth(boxes.keep(counts), boxes.keep(~counts), frames, size)
+    single, crowds = boxes.keep(~boxes.crowds), boxes.keep(boxes.crowds)
+    counts = counted(single)
+    return ClipTruth(single.keep(counts), single.keep(~counts), crowds, frames, size)

@@ -78,7 +78,8 @@ def check_boxes(path: str, reading: ReadingConfig, *, strict: bool) -> BoxesChec
     several = [item.boxes for item in index.items if item.boxes is not None]
     counts = [0] * len(index.classes)
     for boxes in several:
-        for label, count in enumerate(boxes.labels.bincount(minlength=len(counts)).tolist()):
+        single = boxes.labels[~boxes.crowds]
+        for label, count in enumerate(single.bincount(minlength=len(counts)).tolist()):
             counts[label] += count
     unseen = sum(int((boxes.visible < 0.25).sum()) for boxes in several)
     told = any(bool((~boxes.visible.isnan()).any()) for boxes in several)

@@ -1,5 +1,6 @@
 """Boxes around things in a clip or a sequence, each with the frame it belongs to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +23,8 @@ class Boxes:
         labels: `[N]` int64, the class of each, counted from 0.
         visible: `[N]` float32, which share of the thing can be seen, 0 to 1; NaN where nobody knows.
         noisy: `[N]` bool, whether its frame is known to show nothing but noise.
+        crowds: `[N]` bool, whether it is around an uncounted crowd of such things: to find any there is neither right
+            nor wrong.
 
     Example:
         >>> boxes = Boxes.of([[0, 0, 2, 2], [1, 0, 3, 2]], frames=[0, 4], ids=[7, 7])
@@ -35,6 +38,7 @@ class Boxes:
     labels: Tensor
     visible: Tensor
     noisy: Tensor
+    crowds: Tensor
 
     @classmethod
     def of(
@@ -45,10 +49,11 @@ class Boxes:
         labels: object = None,
         visible: object = None,
         noisy: object = None,
+        crowds: object = None,
     ) -> "Boxes":
         """Make them of anything NumPy can read.
 
-        Tracks are -1, classes 0, shares to be seen unknown and frames no noise unless they are given.
+        Tracks are -1, classes 0, shares to be seen unknown, frames no noise and things no crowds unless they are given.
 
         Raises:
             ValueError: There are more of one than of another.
@@ -63,14 +68,28 @@ class Boxes:
                 (labels, 0, np.int64),
                 (visible, np.nan, np.float32),
                 (noisy, False, np.bool_),
+                (crowds, False, np.bool_),
             )
         )
         parts = [four, where, *(torch.from_numpy(part) for part in rest)]
         if len({len(part) for part in parts}) > 1:
-            names = ("boxes", "frames", "tracks", "classes", "shares to be seen", "marks of noise")
+            names = (
+                "boxes",
+                "frames",
+                "tracks",
+                "classes",
+                "shares to be seen",
+                "marks of noise",
+                "of crowds",
+            )
             numbers = (f"{len(part)} {name}" for name, part in zip(names, parts, strict=True))
             raise ValueError(", ".join(numbers))
         return cls(*parts)
+
+    @classmethod
+    def joined(cls, several: Sequence["Boxes"]) -> "Boxes":
+        """Return all boxes of several, at least one, in their order."""
+        return cls(*(torch.cat(parts) for parts in zip(*(some._parts() for some in several), strict=True)))
 
     def __len__(self) -> int:
         return len(self.corners)
@@ -113,4 +132,4 @@ class Boxes:
         return Boxes(*(part.to(device) for part in self._parts()))
 
     def _parts(self) -> tuple[Tensor, ...]:
-        return self.corners, self.frames, self.ids, self.labels, self.visible, self.noisy
+        return self.corners, self.frames, self.ids, self.labels, self.visible, self.noisy, self.crowds

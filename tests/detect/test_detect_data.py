@@ -143,3 +143,89 @@ def test_training_begins_with_stills_and_goes_on_with_clips(tmp_path: Path) -> N
     assert all(kept[20:])
     assert not any(kept[:20])
     assert settled.config.groups == DetectConfig().groups
+
+
+def _with(row: dict[str, object], **values: object) -> dict[str, object]:
+    return {**row, **values}
+
+
+def test_what_belongs_to_nothing_is_not_passed_over(tmp_path: Path) -> None:
+    folder = _made(tmp_path / "set")
+    _, content = _annotations(folder)
+    boxes, images = content["annotations"], content["images"]
+    _change(folder, annotations=[_with(boxes[0], image_id=9999), _with(boxes[1], image_id=9999), *boxes[2:]])
+    with pytest.raises(SeqimgError, match="2 annotations of .* belong to no image"):
+        _task(folder).datasets()
+    with _task(folder, on_error="skip").datasets() as data:
+        assert len(data.train)
+    _change(folder, annotations=boxes, images=[_with(images[0], video_id=77), *images[1:]])
+    with pytest.raises(SeqimgError, match="an image of .* belongs to no video"):
+        _task(folder).datasets()
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "told"),
+    [
+        ("categories", {"name": "disc"}, "two categories of .* are called 'disc'"),
+        ("categories", {"id": 1}, "two categories of .* have the id 1"),
+        ("images", {"frame_id": 0}, "two images of the video .* are its frame 0"),
+        ("images", {"id": 1}, "two images of .* have the id 1"),
+    ],
+)
+def test_two_of_one_name_or_number_are_refused(
+    tmp_path: Path, table: str, values: dict[str, object], told: str
+) -> None:
+    folder = _made(tmp_path / "set")
+    _, content = _annotations(folder)
+    first, second, *rest = content[table]
+    if "frame_id" in values:  # a folder's frames go by the names of their files
+        values = {**values, "file_name": first["file_name"]}
+    _change(folder, **{table: [first, _with(second, **values), *rest]})
+    with pytest.raises(SeqimgError, match=told):
+        _task(folder).datasets()
+
+
+def test_a_column_that_is_missing_is_named(tmp_path: Path) -> None:
+    folder = _made(tmp_path / "set")
+    _, content = _annotations(folder)
+    for row in content["annotations"]:
+        del row["bbox"]
+    _change(folder, annotations=content["annotations"])
+    with pytest.raises(SeqimgError) as raised:
+        _task(folder).datasets()
+    assert raised.value.why == "a row has no 'bbox'"
+
+
+def test_boxes_of_crowds_are_read_and_not_counted(tmp_path: Path) -> None:
+    folder = _made(tmp_path / "set")
+    _, content = _annotations(folder)
+    with _task(folder).datasets() as data:
+        told = next(line for line in data.readings if " boxes of " in line)
+    for row in content["annotations"]:
+        row["iscrowd"] = 1 if row["category_id"] == 2 else 0
+    _change(folder, annotations=content["annotations"])
+    with _task(folder).datasets() as data:
+        assert any(" 0 square" in line for line in data.readings if " boxes of " in line)
+        assert told not in data.readings
+        clips = [data.train[number].boxes for number in range(len(data.train))]
+        for boxes in clips:
+            assert boxes is not None
+            assert boxes.crowds.tolist() == (boxes.labels == 1).tolist()
+
+
+def test_places_in_the_world_are_no_classes_in_mot_files(tmp_path: Path) -> None:
+    folder = _made(tmp_path / "set", "mot")
+    for truth in folder.rglob("gt.txt"):
+        rows = [line.split(",")[:7] for line in truth.read_text().splitlines()]
+        truth.write_text("\n".join(",".join([*row, "2.5", "3.5", "-1"]) for row in rows) + "\n")
+    with _task(folder).datasets() as data:
+        found = [data.train[number].boxes for number in range(len(data.train))]
+    assert all(boxes is not None and not boxes.labels.any() for boxes in found)
+
+
+def test_sequences_that_name_their_classes_differently_do_not_go_together(tmp_path: Path) -> None:
+    folder = _made(tmp_path / "set", "mot")
+    labels = sorted(folder.rglob("labels.txt"))
+    labels[-1].write_text("square\ndisc\ntriangle\ncross\n")
+    with pytest.raises(SeqimgError, match="have different classes"):
+        _task(folder).datasets()

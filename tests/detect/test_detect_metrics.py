@@ -41,7 +41,13 @@ def _clips(seed: int, clips: int = 3, frames: int = 5, classes: int = 3) -> list
         corners = np.concatenate([corner, corner + size], 1).astype(np.float32)
         where, kinds = rng.integers(0, frames, count), rng.integers(0, classes, count)
         boxes = Boxes.of(
-            corners, where, rng.integers(-1, 3, count), kinds, rng.random(count), rng.random(count) < 0.3
+            corners,
+            where,
+            rng.integers(-1, 3, count),
+            kinds,
+            rng.random(count),
+            rng.random(count) < 0.3,
+            rng.random(count) < 0.2,
         )
         found = []
         for frame in range(frames):
@@ -63,13 +69,13 @@ def _coco_files(clips: list[Clip], classes: int, folder: Path) -> list[float]:
         for frame, some in enumerate(found):
             images += 1
             true = boxes.in_frame(frame)
-            for (left, top, right, bottom), label in zip(
-                true.corners.tolist(), true.labels.tolist(), strict=True
+            for (left, top, right, bottom), label, crowd in zip(
+                true.corners.tolist(), true.labels.tolist(), true.crowds.tolist(), strict=True
             ):
                 box = [left, top, right - left, bottom - top]
                 number = len(annotations) + 1
                 place = {"id": number, "image_id": images, "category_id": label + 1}
-                annotations.append({**place, "bbox": box, "area": box[2] * box[3], "iscrowd": 0})
+                annotations.append({**place, "bbox": box, "area": box[2] * box[3], "iscrowd": int(crowd)})
             for (left, top, right, bottom), score, label in zip(
                 some.corners.tolist(), some.scores.tolist(), some.labels.tolist(), strict=True
             ):
@@ -247,3 +253,17 @@ def test_what_to_install_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnavailableError, match="pycocotools") as caught:
         collection(["thing"])
     assert str(caught.value).splitlines()[-1] == "Try: pip install 'seqimg[detect]'"
+
+
+def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong() -> None:
+    metric = MeanAveragePrecision(1, "half")
+    boxes = Boxes.of(
+        [[0, 0, 8, 8], [20, 20, 60, 60]], [0, 0], ids=[1, 2], labels=[0, 0], crowds=[False, True]
+    )
+    metric.update(
+        [[_found([[0, 0, 8, 8, 0.5, 0], [22, 22, 30, 30, 0.9, 0], [40, 22, 50, 30, 0.8, 0]])]], [boxes]
+    )
+    precisions = metric.precisions()
+    assert precisions.mean("half") == pytest.approx(1)
+    assert precisions.truths.tolist() == [1]
+    assert precisions.mean("visible") == pytest.approx(1)

@@ -86,7 +86,8 @@ def test_what_nobody_could_know_of_is_neither_right_nor_wrong() -> None:
 
 def test_found_boxes_about_a_counted_thing_are_kept_though_another_is_hidden_there() -> None:
     here = [[0.0, 0, 8, 8]]
-    truth = ClipTruth(Boxes.of(here, [0], labels=[0]), Boxes.of(here, [0], labels=[1]), 1, (32, 32))
+    none = Boxes.of([], [])
+    truth = ClipTruth(Boxes.of(here, [0], labels=[0]), Boxes.of(here, [0], labels=[1]), none, 1, (32, 32))
     found = Detections(torch.tensor(here * 2), torch.tensor([0.9, 0.8]), torch.tensor([0, 1]))
     assert without_uncounted([found], truth)[0].labels.tolist() == [0]
 
@@ -225,3 +226,13 @@ def test_generated_tracks_settle_classes_channels_and_figures() -> None:
     assert task.labels() == ("disc", "square", "triangle", "cross")
     assert (task.config.channels, task.config.groups) == (3, DetectConfig().groups)
     assert all(float(truth.boxes.corners.max()) <= 32 for truth in task.expected(batch))
+
+
+def test_crowds_are_shown_to_the_metrics_but_are_no_truth_to_be_found() -> None:
+    here = [[0, 0, 8, 8], [8, 8, 24, 24]]
+    boxes = Boxes.of(here, [0, 0], ids=[1, 1], labels=[0, 0], crowds=[False, True])
+    source = ClipSource("video", 0, 1)
+    batch = Batch(torch.zeros(1, 1, 3, 32, 32), (source,), boxes=(boxes,))
+    (truth,) = truths(batch)
+    assert (len(truth.boxes), len(truth.uncounted), len(truth.crowds)) == (1, 0, 1)
+    assert Boxes.joined([truth.boxes, truth.crowds]).crowds.tolist() == [False, True]

@@ -1,5 +1,7 @@
 """What maps should have said, and how far from it they are."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ NONE = Boxes.of([], [])
 
 
 def _truth(boxes: Boxes, frames: int = 1, uncounted: Boxes = NONE) -> ClipTruth:
-    return ClipTruth(boxes, uncounted, frames, (32, 32))
+    return ClipTruth(boxes, uncounted, NONE, frames, (32, 32))
 
 
 def _perfect(boxes: Boxes, frames: int, grid: tuple[int, int], stride: int, classes: int) -> Tensor:
@@ -129,3 +131,18 @@ def test_the_class_loss_is_the_cross_entropy_where_there_is_a_thing() -> None:
     mixed = torch.tensor([1.0, 1.0, 0.0]).reshape(1, 3, 1, 1)
     balanced = torch.tensor([3.0, 3.0, -30.0]).reshape(1, 1, 3, 1, 1)
     torch.testing.assert_close(kind_loss(balanced, mixed, torch.ones(1, 1, 1)), torch.tensor([2.0]).log())
+
+
+def test_nothing_is_learnt_inside_a_crowd_but_of_the_things_that_count_there() -> None:
+    box = Boxes.of([[2.0, 2, 14, 14]], [0], labels=[0])
+    crowd = Boxes.of([[0.0, 0, 32, 16]], [0], labels=[0], crowds=[True])
+    maps = _perfect(box, 1, (4, 4), 8, 2)
+    maps[0, 0, 1, 3] = 9.0  # something is said to be in the crowd
+
+    def loss(crowds: Boxes) -> float:
+        truth = ClipTruth(box, NONE, crowds, 1, (32, 32))
+        return float(clip_losses(maps[None, None], [truth], stride=8, classes=2)[0])
+
+    assert loss(crowd) < 0.1 < 1 < loss(NONE)
+    below = replace(crowd, corners=crowd.corners + 16)
+    assert loss(below) == loss(NONE)

@@ -11,12 +11,13 @@ The JSON has `videos`, `images` (`video_id`, `frame_id`, `file_name`, `width`, `
 frames they are by `frame_id`.
 
 An annotation's `visibility` (0 to 1), or else its `occluded` (true counts as 0, false as 1), becomes the share of the
-thing that can be seen; an image with a true `noise` shows nothing but noise.
+thing that can be seen; an image with a true `noise` shows nothing but noise. Boxes with a true `iscrowd` are around
+crowds that nobody counted.
 """
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from seqimg.sequences.pictures.numbering import natural_key
 __all__ = ["COCO_VID"]
 
 _MAX_JSON = 2**31
+_DAMAGE = (KeyError, TypeError, ValueError, OverflowError)
 
 
 def _detect_coco(path: Path) -> str | None:
@@ -62,19 +64,26 @@ def _load(path: Path) -> dict[str, list[dict[str, Any]]]:
 def _coco(path: Path, found: Found) -> None:
     try:
         _coco_items(path, _load(path), found)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise SequenceError(f"{path} is damaged", why=f"{type(error).__name__}: {str(error)[:80]}") from error
+    except _DAMAGE as error:
+        raise SequenceError(f"{path} is damaged", why=_reason(error)) from error
 
 
 def _coco_items(path: Path, tables: dict[str, list[dict[str, Any]]], found: Found) -> None:
     categories = sorted(tables["categories"], key=lambda row: int(row["id"]))
     found.classes = tuple(str(row["name"]) for row in categories)
     numbers = {row["id"]: place for place, row in enumerate(categories)}
+    _check_ids(path, tables)
+    if twice := [name for name, count in Counter(found.classes).items() if count > 1]:
+        raise SequenceError(
+            f"two categories of {path} are called {twice[0]!r}", why="classes go by their names"
+        )
     images, boxes = defaultdict(list), defaultdict(list)
     for row in tables["images"]:
         images[row["video_id"]].append(row)
     for row in tables["annotations"]:
         boxes[row["image_id"]].append(row)
+    _check_belonging(path, found, "image", images, {row["id"] for row in tables["videos"]}, "video")
+    _check_belonging(path, found, "annotation", boxes, {row["id"] for row in tables["images"]}, "image")
     names = (str(row["file_name"]) for row in tables["images"])
     base, edges = _coco_base(path, names), Edges()
     for video in sorted(tables["videos"], key=lambda row: natural_key(str(row["name"]))):
@@ -83,12 +92,39 @@ def _coco_items(path: Path, tables: dict[str, list[dict[str, Any]]], found: Foun
             item = _coco_item(path, base, video, frames, boxes, numbers)
         except SequenceError as error:
             found.refuse(error)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            why = f"{type(error).__name__}: {str(error)[:80]}"
-            found.refuse(SequenceError(f"the video {video['name']} in {path} is damaged", why=why))
+        except _DAMAGE as error:
+            found.refuse(SequenceError(f"the video {video['name']} in {path} is damaged", why=_reason(error)))
         else:
             found.items.append(replace(item, boxes=edges.cut(item.boxes or Boxes.of([], []), item.size)))
     edges.tell(found)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"a row has no {str(error)[:80]}"
+    return str(error)[:80] if type(error) is ValueError else f"{type(error).__name__}: {str(error)[:80]}"
+
+
+def _check_ids(path: Path, tables: dict[str, list[dict[str, Any]]]) -> None:
+    """Refuse two rows of one number: what belongs to it would belong to both."""
+    for name in ("videos", "images", "categories"):
+        twice = next(
+            (number for number, count in Counter(row["id"] for row in tables[name]).items() if count > 1),
+            None,
+        )
+        if twice is not None:
+            raise SequenceError(f"two {name} of {path} have the id {twice}", why="each needs one of its own")
+
+
+def _check_belonging(
+    path: Path, found: Found, what: str, rows: Mapping[Any, list[Any]], known: set[Any], owner: str
+) -> None:
+    """Refuse rows that belong to nothing: nobody would miss them."""
+    lost = [number for number in rows if number not in known]
+    if lost:
+        count = sum(len(rows[number]) for number in lost)
+        several = f"{count:,} {what}s of {path} belong" if count > 1 else f"an {what} of {path} belongs"
+        found.refuse(SequenceError(f"{several} to no {owner}", why=f"there is no {owner} of id {lost[0]}"))
 
 
 def _coco_base(path: Path, names: Iterator[str]) -> Path:
@@ -117,6 +153,9 @@ def _coco_item(
             f"the video {name} in {path} is no sequence", why="its images differ in folder or size"
         )
     source, where = _coco_source(path, files, frames)
+    if len(set(where)) < len(where):
+        place = next(place for place, count in Counter(where).items() if count > 1)
+        raise SequenceError(f"two images of the video {name} in {path} are its frame {place}")
     rows = [(place, row, box) for place, row in zip(where, frames, strict=True) for box in boxes[row["id"]]]
     unknown = next((box for *_, box in rows if box["category_id"] not in numbers), None)
     if unknown is not None:
@@ -131,6 +170,7 @@ def _coco_item(
         [numbers[box["category_id"]] for *_, box in rows],
         [_visible(box) for *_, box in rows],
         [bool(image.get("noise", False)) for _, image, _ in rows],
+        [bool(box.get("iscrowd", False)) for *_, box in rows],
     )
     return Item(
         str(source),

@@ -64,9 +64,7 @@ def _mot(path: Path, found: Found) -> None:
     folders = _mot_sequences(path) if path.is_dir() else []
     if not folders:
         return
-    labels = folders[0] / "gt" / "labels.txt"
-    # As CVAT writes it; without it the numbers are those of the challenge.
-    found.classes = tuple(read_text(labels)) if labels.is_file() else _CLASSES
+    found.classes = _classes(folders)
     edges = Edges()
     for folder in folders:
         try:
@@ -77,6 +75,26 @@ def _mot(path: Path, found: Found) -> None:
             boxes = None if item.boxes is None else edges.cut(item.boxes, item.size)
             found.items.append(replace(item, boxes=boxes))
     edges.tell(found)
+
+
+def _classes(folders: list[Path]) -> tuple[str, ...]:
+    """Return the names of the classes, which all sequences must have in common: their boxes have numbers only."""
+    known: dict[tuple[str, ...], Path] = {}
+    for folder in folders:
+        labels = folder / "gt" / "labels.txt"
+        # As CVAT writes it; without it the numbers are those of the challenge.
+        if (folder / "gt" / "gt.txt").is_file():
+            known.setdefault(
+                tuple(line.strip() for line in read_text(labels)) if labels.is_file() else _CLASSES, folder
+            )
+    if len(known) > 1:
+        one, other = list(known.values())[:2]
+        raise SequenceError(
+            f"{one} and {other} have different classes",
+            why="class numbers would mean one thing here and another there",
+            hint="the same gt/labels.txt in all sequences",
+        )
+    return next(iter(known), _CLASSES)
 
 
 def _mot_item(folder: Path, root: Path) -> Item:
@@ -128,8 +146,8 @@ def _mot_boxes(path: Path, noise: set[int]) -> Boxes:
         [(v[2] - 1, v[3] - 1, v[2] - 1 + v[4], v[3] - 1 + v[5]) for v in rows],
         [int(v[0]) - 1 for v in rows],
         [int(v[1]) for v in rows],
-        [max(int(v[7]) - 1, 0) if len(v) > 7 else 0 for v in rows],
-        # With ten numbers a row they are places in the world, as in the challenge of 2015.
+        # With ten numbers a row the last are places in the world, as in the challenge of 2015.
+        [max(int(v[7]) - 1, 0) if len(v) in (8, 9) else 0 for v in rows],
         [v[8] if len(v) == 9 and 0 <= v[8] <= 1 else np.nan for v in rows],
         [int(v[0]) - 1 in noise for v in rows],
     )
