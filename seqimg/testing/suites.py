@@ -73,13 +73,15 @@ def check_plugin(name: str, data: Sequence[str] = ()) -> Iterator[Finding]:
     for kind, _, key in (entry.partition(" ") for entry in report.registered):
         what = f"{kind} {key}"
         try:
-            contract = _CONTRACTS[kind](key, data) if kind in _CONTRACTS else None
+            if kind not in _CONTRACTS:
+                raise SkipTest("there is no contract for it")
+            contract = _CONTRACTS[kind](key, data)
         except SkipTest as reason:
             yield Finding(name, what, "Its contract.", "skipped", str(reason))
         except (Exception, SystemExit) as error:  # noqa: BLE001 -- the plugin's own code may fail in any way
             yield Finding(name, what, "It can be made.", "failed", reason_of(error))
         else:
-            yield from _run(name, what, contract) if contract is not None else ()
+            yield from _run(name, what, contract)
 
 
 def _made(contract: type, **attributes: object) -> Any:

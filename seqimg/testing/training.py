@@ -22,9 +22,9 @@ from seqimg.task import Seen
 from seqimg.testing.checking import require
 from seqimg.testing.command_line import Said, run_command
 
-__all__ = ["FewClips", "Trained", "few", "memory_held", "seen", "trained", "written_config"]
+__all__ = ["SMALL", "FewClips", "Trained", "few", "memory_held", "seen", "trained", "written_config"]
 
-_SMALL: Mapping[str, object] = {
+SMALL: Mapping[str, object] = {
     "steps": 2,
     "batch_size": 2,
     "validate_every": 2,
@@ -33,6 +33,7 @@ _SMALL: Mapping[str, object] = {
     "crop": 16,
     "device": "cpu",
 }
+"""Configuration that makes any task's training a matter of moments."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def trained(
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         kind: type[TaskConfig] = plugin_host().tasks.load(task, "config")
         named = tuple(map(str, data(folder)))
-        path = written_config(folder, task, kind(**{**_SMALL, **values, "data": named}))
+        path = written_config(folder, task, kind(**{**SMALL, **values, "data": named}))
         said = run_command(task, "train", "--config", path, "-o", folder / "run", folder=folder)
         _KEPT[key] = Trained(folder, named, said)
     made = _KEPT[key]
