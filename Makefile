@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := seqimg plugins tests
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-all check lint types rules fast bench docs clean
+.PHONY: demo test test-all check lint types rules breaks fast api bench docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/seqimg demo
@@ -16,7 +16,7 @@ test: $(VENV)/.installed-test
 test-all: $(VENV)/.installed-test
 	$(PYTEST)
 
-check: lint types rules fast
+check: lint types rules breaks fast
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check $(SOURCES)
@@ -27,6 +27,14 @@ types: $(VENV)/.installed-dev
 
 rules: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
+
+# What the public API of the last tag had and the code has no more.
+breaks: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.docs.api_breaks
+
+# Write down what is public now, for the test that compares.
+api: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.docs.public_api
 
 fast: $(VENV)/.installed-dev
 	$(PYTEST) -m "not slow and not e2e"
