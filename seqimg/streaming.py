@@ -33,7 +33,7 @@ class Stream:
 
     def __init__(self, model: nn.Module, device: torch.device | None = None) -> None:
         self.model = model.eval()
-        self.device = device or next(model.parameters()).device
+        self.device = device or next((weight.device for weight in model.parameters()), torch.device("cpu"))
         self.reset()
 
     def reset(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from torch import Tensor
 
+from seqimg.cuts import Cuts
 from seqimg.data import resize, working_size
 from seqimg.drawing import colour_of, write
 from seqimg.rows import Row
@@ -11,7 +12,6 @@ from seqimg.streaming import Stream
 from seqimg.task import Seen, Shown
 from seqimg_classify.answers import Scoring
 from seqimg_classify.config import ClassifyConfig, ClassifyRun
-from seqimg_classify.cuts import Cuts
 from seqimg_classify.segments import Segment, Segments, likeliest
 
 __all__ = ["draw_answer", "show"]

@@ -97,3 +97,8 @@ class DetectRun(Config):
     threshold: float = Field(0.4, ge=0, le=1, description="Least score of a box that is drawn and written.")
     link: bool = Field(True, description="Link boxes into tracks with a number each.")
     gap: int = Field(8, ge=0, le=1000, description="Frames that a thing may be hidden and keep its number.")
+    cuts: bool = Field(
+        True,
+        description="Begin tracks anew at cuts to another scene, unless the one before is back within the gap.",
+    )
+    forget: bool = Field(False, description="Forget at such cuts all that was seen, too.")

@@ -12,7 +12,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from seqimg_detect.decoding import Detections
 
-__all__ = ["Linker"]
+__all__ = ["Linker", "Track"]
 
 _NEW = 0.5  # how much of a speed is the last frame's
 _WIDER = 0.15  # how much a hidden thing's box grows on each side in a frame, in its own sides
@@ -20,7 +20,7 @@ _WIDEST = 1.0
 
 
 @dataclass
-class _Track:
+class Track:
     """A thing that is followed: where it was last seen, how fast, and how many frames ago."""
 
     number: int
@@ -66,7 +66,7 @@ class Linker:
 
     def __init__(self, *, gap: int = 8, overlap: float = 0.3, speed: bool = True) -> None:
         self.gap, self.overlap, self.speed = gap, overlap, speed
-        self._tracks: list[_Track] = []
+        self._tracks: list[Track] = []
         self._last = 0
 
     def step(self, found: "Detections") -> Tensor:
@@ -88,14 +88,21 @@ class Linker:
         for new in np.flatnonzero(numbers == 0).tolist():
             self._last += 1
             numbers[new] = self._last
-            self._tracks.append(_Track(self._last, int(labels[new]), corners[new], np.zeros(2)))
+            self._tracks.append(Track(self._last, int(labels[new]), corners[new], np.zeros(2)))
         return torch.from_numpy(numbers)
 
-    def reset(self) -> None:
-        """Forget all things, at a scene cut; numbers go on."""
-        self._tracks = []
+    def leave(self) -> list[Track]:
+        """Forget all things, at a scene cut, and return them; numbers go on."""
+        tracks, self._tracks = self._tracks, []
+        return tracks
 
-    def _hidden(self) -> list[_Track]:
+    def come_back(self, tracks: list[Track], frames: int) -> None:
+        """Follow things again that were left some frames ago, and none of those begun since then."""
+        for track in tracks:
+            track.unseen += frames
+        self._tracks = [track for track in tracks if track.unseen <= self.gap]
+
+    def _hidden(self) -> list[Track]:
         return [track for track in self._tracks if track.unseen]
 
     def _forget(self, seen: set[int]) -> None:
@@ -104,8 +111,8 @@ class Linker:
         self._tracks = [track for track in self._tracks if track.unseen <= self.gap]
 
     def _pairs(
-        self, tracks: list[_Track], corners: NDArray[np.float64], labels: NDArray[np.int64], *, widened: bool
-    ) -> list[tuple[_Track, int]]:
+        self, tracks: list[Track], corners: NDArray[np.float64], labels: NDArray[np.int64], *, widened: bool
+    ) -> list[tuple[Track, int]]:
         """Return tracks and the places of their boxes."""
         if not tracks or not len(corners):
             return []

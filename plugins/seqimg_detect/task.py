@@ -169,9 +169,15 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
     def show(self, stream: Stream, frames: Iterable[Seen], options: DetectRun) -> Iterator[Shown]:
         """Yield for each frame the picture with boxes and a row a box, in the source's own pixels."""
         from seqimg_detect.linking import Linker
+        from seqimg_detect.scenes import Scenes
 
         linker = Linker(gap=options.gap) if options.link else None
+        # Without tracks, and with all remembered, there is nothing to begin anew.
+        looks = options.cuts and (options.link or options.forget)
+        scenes = Scenes(linker, stream, forget=options.forget, gap=options.gap) if looks else None
         for seen in frames:
+            if scenes is not None:
+                scenes.step(seen.frame)
             full = (seen.frame.shape[-2], seen.frame.shape[-1])
             size = working_size(*full, self.config.size)
             outputs = stream.step(resize(seen.frame[None], size)[0])

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from seqimg.cuts import Cuts
 from seqimg.data import Batch
 from seqimg.streaming import Stream
 from seqimg.task import Answers, Seen, Shown
 from seqimg_classify.config import ClassifyRun
-from seqimg_classify.cuts import Cuts
 from seqimg_classify.mixing import Mixed
 from seqimg_classify.segments import COLUMNS
 from tests.classify.clips import batch_of, task_of, videos

@@ -154,12 +154,12 @@ def test_what_belongs_to_nothing_is_not_passed_over(tmp_path: Path) -> None:
     _, content = _annotations(folder)
     boxes, images = content["annotations"], content["images"]
     _change(folder, annotations=[_with(boxes[0], image_id=9999), _with(boxes[1], image_id=9999), *boxes[2:]])
-    with pytest.raises(SeqimgError, match="2 annotations of .* belong to no image"):
+    with pytest.raises(SeqimgError, match=r"2 annotations of .* belong to no image"):
         _task(folder).datasets()
     with _task(folder, on_error="skip").datasets() as data:
         assert len(data.train)
     _change(folder, annotations=boxes, images=[_with(images[0], video_id=77), *images[1:]])
-    with pytest.raises(SeqimgError, match="an image of .* belongs to no video"):
+    with pytest.raises(SeqimgError, match=r"an image of .* belongs to no video"):
         _task(folder).datasets()
 
 

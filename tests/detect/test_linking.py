@@ -56,7 +56,7 @@ def test_classes_are_told_apart_and_cuts_begin_anew() -> None:
     assert linker.step(_at((50, 50), (51, 50), labels=[0, 1])).tolist() == [1, 2]
     assert linker.step(_at((51, 50), (50, 50), labels=[1, 0])).tolist() == [2, 1]
     assert linker.step(_at((50, 50), labels=[4])).tolist() == [3]
-    linker.reset()
+    linker.leave()
     assert linker.step(_at((50, 50), labels=[4])).tolist() == [4]
 
 
