@@ -152,6 +152,8 @@ def explained(path: Path, needed: int | None = None) -> Iterator[None]:
     """
     try:
         yield
+    except BrokenPipeError:
+        raise  # whoever read standard output has gone: no fault of this path
     except OSError as error:
         free = shutil.disk_usage(_existing_parent(path)).free / 1e6
         reason = error.strerror or str(error)

@@ -148,3 +148,13 @@ def test_a_file_of_rows_that_breaks_off_is_not_there(tmp_path: Path) -> None:
         rows.add([{"label": "a"}])
         raise KeyError
     assert not list((tmp_path / "new").iterdir())
+
+
+def test_a_reader_of_standard_output_that_goes_away_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    with (
+        pytest.raises(BrokenPipeError),
+        rows_file(tmp_path / "new" / "a.csv", CsvRows(["label"], {})) as rows,
+    ):
+        rows.add([{"label": "a"}])
+        raise BrokenPipeError
+    assert not list((tmp_path / "new").iterdir())

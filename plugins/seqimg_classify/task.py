@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqimg.data import Batch, Datasets, Part, window_datasets
-from seqimg.data.classes import class_counts, clip_count, labels_of, with_classes
+from seqimg.data.classes import class_counts, clip_count, known_labels, labels_of, with_classes
 from seqimg.errors import SeqimgError
 from seqimg.nn.backbones import allow_backbone
 from seqimg.panels import Panel
@@ -20,6 +20,7 @@ from seqimg_classify.config import ClassifyConfig, ClassifyRun
 from seqimg_classify.loss import ClassLoss, balanced_weights
 from seqimg_classify.mixing import Mixed
 from seqimg_classify.models import Rivalled, build_model
+from seqimg_classify.onesize import OneSize, of_one_size
 from seqimg_classify.protocols import Carried, model_step
 from seqimg_classify.segments import COLUMNS
 from seqimg_classify.showing import draw_answer, show
@@ -89,6 +90,9 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
             )
         counts = class_counts(found.train, len(wanted))
         told = not config.class_counts and labels_of(found.train) is not None
+        _check_labels(found)
+        if config.model == "rows":
+            found = of_one_size(found, config.picture)
         notes = [_rare(wanted, counts, number) for number in (0, 1)] if told else []
         readings = (*found.readings, *(note for note in notes if note))
         train = found.train
@@ -101,13 +105,15 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
         config = self.config
         if config.model == "backbone":
             allow_backbone(config.backbone)
-        train = data.train.clips if isinstance(data.train, Mixed) else data.train
+        train = data.train
+        while isinstance(train, Mixed | OneSize):
+            train = train.clips
         changes: dict[str, object] = {"classes": data.classes}
         if not config.class_counts:
             changes["class_counts"] = class_counts(train, len(data.classes))
             changes["clips"] = clip_count(train, len(data.classes))
         if config.model == "rows" and not config.picture and len(train):
-            changes["picture"] = tuple(train[0].frames.shape[-2:])
+            changes["picture"] = tuple(data.train[0].frames.shape[-2:])
         return super().settled(data).with_config(**changes)
 
     def build_model(self) -> nn.Module:
@@ -220,6 +226,19 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
         for found in answers:
             findings.add(found, self.expected(found.batch))
         return findings.panels()
+
+
+def _check_labels(data: Datasets) -> None:
+    """Refuse sequences whose class nobody knows, before any work: they can neither be learnt from nor be measured."""
+    for part in (data.train, data.val, data.test):
+        none = list(dict.fromkeys(path for path, label in known_labels(part) if label is None))
+        if none:
+            several = f"{len(none):,} sequences have no class, {none[0]} one of them"
+            raise SeqimgError(
+                several if len(none) > 1 else f"{none[0]} has no class",
+                why="a classifier learns from sequences with their classes, and is measured on them",
+                hint="leave them out, or say what they show",
+            )
 
 
 def _rare(classes: tuple[str, ...], counts: tuple[int, ...], number: int) -> str:

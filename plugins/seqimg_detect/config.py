@@ -68,6 +68,14 @@ class DetectConfig(TaskConfig):
             raise ValueError("it has to be a power of two")
         return grid
 
+    @field_validator("classes")
+    @classmethod
+    def _once_each(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        twice = next((name for name in classes if classes.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"the class {twice!r} is named twice")
+        return classes
+
     @field_validator("widths")
     @classmethod
     def _at_least_one(cls, widths: tuple[int, ...]) -> tuple[int, ...]:

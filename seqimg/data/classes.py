@@ -13,7 +13,7 @@ from seqimg.data.datasets import ClipDataset, Datasets
 from seqimg.data.windows import WindowDataset
 from seqimg.errors import SeqimgError, did_you_mean
 
-__all__ = ["Matched", "class_counts", "clip_count", "labels_of", "with_classes"]
+__all__ = ["Matched", "class_counts", "clip_count", "known_labels", "labels_of", "with_classes"]
 
 _NAMED = 8  # classes that a message lists
 
@@ -124,7 +124,7 @@ def with_classes(data: Datasets, wanted: Sequence[str], *, several: bool = False
         Matched(part, data.classes, wanted, several=several) for part in (data.train, data.val, data.test)
     ]
     for part in matched:
-        for path, label in _known_labels(part.clips):
+        for path, label in known_labels(part.clips):
             part.label(label, path)  # what is wrong is said before any work
         for path, name in _box_classes(part.clips, data.classes):
             if name not in wanted:
@@ -177,8 +177,10 @@ def _unknown_class(name: str, wanted: Sequence[str], path: str) -> SeqimgError:
     )
 
 
-def _known_labels(clips: ClipDataset) -> Iterator[tuple[str, Label]]:
-    """Yield each sequence with its label, of those that have clips."""
+def known_labels(clips: ClipDataset) -> Iterator[tuple[str, Label]]:
+    """Yield the path of each sequence that has clips, and its label as the data have it, if that can be told."""
+    if isinstance(clips, Matched):
+        clips = clips.clips
     if isinstance(clips, WindowDataset):
         for owner in sorted(set(clips.owners)):
             yield clips.stores[owner].path, clips.stores[owner].item.label

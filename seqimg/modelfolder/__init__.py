@@ -200,7 +200,7 @@ def _config(task_class: type[Task[Any, Any, Any]], values: Mapping[str, object],
         first = error.errors()[0]
         raise SeqimgError(
             f"{folder / CONFIG} does not fit the task {task_class.name!r}",
-            why=one_line(f"{'.'.join(map(str, first['loc']))}: {first['msg']}"),
+            why=one_line(": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))),
             hint="the version of the plugin that wrote it",
         ) from error
     if config.channels < 1:

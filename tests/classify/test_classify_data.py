@@ -13,7 +13,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from seqimg.config import TaskConfig
-from seqimg.data import Item, collate, layouts, split_sequences, window_datasets
+from seqimg.data import Clip, ClipSource, Item, collate, layouts, split_sequences, window_datasets
 from seqimg.data.classes import class_counts, with_classes
 from seqimg.data.picking import Picks, pick, starts
 from seqimg.errors import SeqimgError, UsageError
@@ -79,11 +79,11 @@ def test_data_without_labels_and_unlabelled_clips_are_refused(tmp_path: Path) ->
     with pytest.raises(SeqimgError, match="these data have no classes"):
         opened(folder / "a" / "0.npy").datasets()
     (folder / "list.txt").write_text("a/0.npy a\nb/0.npy b\na/1.npy -1\n")
-    task = opened(folder / "list.txt")
-    with task.datasets("all") as data:
-        unlabelled = next(clip for clip in map(data.test.__getitem__, range(3)) if clip.label is None)
-        with pytest.raises(SeqimgError, match=r"1\.npy has no class"):
-            task.expected(collate([unlabelled]))
+    with pytest.raises(SeqimgError, match=r"1\.npy has no class"):
+        opened(folder / "list.txt").datasets("all")
+    batch = collate([Clip(torch.zeros(4, 3, 8, 8), ClipSource("some.npy", first=0))])
+    with pytest.raises(SeqimgError, match=r"some\.npy has no class"):
+        opened(folder).expected(batch)
 
 
 def test_rare_classes_are_told(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_class_pictures_are_pictures_of_their_own_sizes(tmp_path: Path) -> None:
     with index.items[2].open(TaskConfig()) as sequence:
         assert (sequence.info.width, sequence.info.height, sequence.info.frame_count) == (7, 4, 1)
     task = ClassifyTask(
-        ClassifyConfig(data=(str(root),), layout="class-pictures", model="rows", frames=1, validation=0)
+        ClassifyConfig(data=(str(root),), layout="class-pictures", model="rows", picture=(6, 5), validation=0)
     )
     with task.datasets() as data:
         assert (len(data.train), len(data.test)) == (3, 3)
@@ -318,3 +318,40 @@ def test_one_sequence_alone_can_be_measured_whatever_the_model_was_trained_on(tm
         if split != "auto":
             with pytest.raises(SeqimgError, match="cannot be split"):
                 task.datasets("test")
+
+
+def _pictures(folder: Path, *sizes: tuple[int, int]) -> Path:
+    for name in ("cat", "dog"):
+        for number in range(6):
+            file = folder / name / f"{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", sizes[number % len(sizes)], 40 * number).save(file)
+    return folder
+
+
+def test_rows_are_read_of_pictures_of_one_size_or_of_the_size_asked_for(tmp_path: Path) -> None:
+    def task(folder: Path, **values: object) -> ClassifyTask:
+        config = ClassifyConfig(data=(str(folder),), model="rows", layout="class-pictures", **values)  # type: ignore[arg-type]
+        return ClassifyTask(config)
+
+    several = _pictures(tmp_path / "several", (32, 24), (36, 26), (20, 30))
+    with pytest.raises(SeqimgError, match="3 sizes, 32×24, 36×26, 20×30") as refused:
+        task(several).datasets()
+    assert refused.value.hint == "--picture 26,36, to resample all to that"
+    with task(several, picture=(10, 12)).datasets() as data:
+        settled = task(several, picture=(10, 12)).settled(data)
+        batch = collate([data.train[number] for number in range(len(data.train))])
+        assert batch.frames.shape[-2:] == settled.config.picture == (10, 12)
+        assert sum(settled.config.class_counts) == len(data.train)
+    with task(_pictures(tmp_path / "one", (32, 24))).datasets() as data:
+        assert task(several).settled(data).config.picture == (24, 32)
+
+
+def test_sequences_whose_class_nobody_knows_are_told_before_any_work(tmp_path: Path) -> None:
+    root = videos(tmp_path / "set", (3, 3))
+    names = [f"{kind}/{number}.npy" for kind in "ab" for number in range(3)]
+    rows = [f"{name},{'-1' if name[-5] == '1' else name[0]}" for name in names]
+    (root / "list.csv").write_text("\n".join(["path,label", *rows]) + "\n")
+    for values in ({}, {"mixup": 0.3}, {"several": True}):
+        with pytest.raises(SeqimgError, match=r"2 sequences have no class, .*a/1.npy one of them"):
+            opened(root / "list.csv", **values).datasets("all")  # type: ignore[arg-type]
