@@ -12,6 +12,7 @@ from seqimg.plugins.specs import (
     FormatSpec,
     FrameOpSpec,
     KernelSpec,
+    LayoutSpec,
     TaskSpec,
     resolve,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "FormatSpec",
     "FrameOpSpec",
     "KernelSpec",
+    "LayoutSpec",
     "RunInfo",
     "TaskSpec",
     "hookimpl",

@@ -11,6 +11,7 @@ from seqimg.plugins.specs import (
     DatasetSpec,
     FormatSpec,
     KernelSpec,
+    LayoutSpec,
 )
 
 __all__ = ["SEQIMG_API"]
@@ -164,6 +165,40 @@ def seqimg_datasets() -> Iterable[DatasetSpec]:
 def seqimg_formats() -> Iterable[FormatSpec]:
     """Return the file formats of [seqimg.sequences][]."""
     return FORMATS
+
+
+@hookimpl
+def seqimg_layouts() -> Iterable[LayoutSpec]:
+    """Return the layouts of [seqimg.data.layouts][], whose names no plugin may take."""
+    return [
+        LayoutSpec(name=name, summary=summary, layout=f"seqimg.data.layouts.{layout}")
+        for name, summary, layout in (
+            ("mot", "MOT challenge: img1/, gt/gt.txt, seqinfo.ini", "mot:MOT"),
+            ("ucf101", "UCF101 with its splits; ucf101:2 for the second", "benchmarks:UCF101"),
+            ("hmdb51", "HMDB51 with its splits; hmdb51:2 for the second", "benchmarks:HMDB51"),
+            ("kth", "KTH: root/ACTION/personNN_ACTION_dN_uncomp, .avi or folders", "folders:KTH"),
+            (
+                "kinetics",
+                "Kinetics CSV: label, youtube_id, time_start, time_end, split",
+                "benchmarks:KINETICS",
+            ),
+            ("coco-vid", "COCO-VID JSON: videos, images, boxes with tracks", "coco:COCO_VID"),
+            (
+                "moving-mnist",
+                "Moving MNIST .npy; moving-mnist:time-first or :sample-first",
+                "moving:MOVING_MNIST",
+            ),
+            ("xy-npz", "TaxiBJ and OpenSTL npz: X_train, Y_train, X_test, …", "arrays:XY_NPZ"),
+            ("predrnn", "PredRNN npz: clips, input_raw_data", "arrays:PREDRNN"),
+            ("idx", "IDX pictures and labels, as of MNIST: train-images-idx3-ubyte.gz, …", "digits:IDX"),
+            ("optdigits", "optical digits: digits.csv.gz of scikit-learn, optdigits.tra", "digits:OPTDIGITS"),
+            ("list", "a text file: path label, or folder [first] frames label", "lists:LIST"),
+            ("class-folders", "root/CLASS/VIDEO, or root/CLASS/CLIP/FRAME", "folders:CLASS_FOLDERS"),
+            ("frame-folders", "root/CLIP/FRAME", "folders:FRAME_FOLDERS"),
+            ("videos", "root/VIDEO", "folders:VIDEOS"),
+            ("class-pictures", "root/CLASS/PICTURE, each picture by itself", "class_pictures:CLASS_PICTURES"),
+        )
+    ]
 
 
 @hookimpl

@@ -28,6 +28,7 @@ from seqimg.plugins.specs import (
     FormatSpec,
     FrameOpSpec,
     KernelSpec,
+    LayoutSpec,
     TaskSpec,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "seqimg_formats",
     "seqimg_frame_ops",
     "seqimg_kernels",
+    "seqimg_layouts",
     "seqimg_run_finished",
     "seqimg_run_started",
     "seqimg_run_step",
@@ -142,6 +144,20 @@ def seqimg_formats() -> Iterable[FormatSpec]:
         ...             reader="seqimg_ser.reader:SerSequence",
         ...         )
         ...     ]
+    """
+    return ()
+
+
+@hookspec
+def seqimg_layouts() -> Iterable[LayoutSpec]:
+    """Ways in which data sets lie on the disk, known by `--layout NAME` and told from what is there.
+
+    Example:
+        >>> from seqimg.plugins import LayoutSpec, hookimpl
+        >>> SEQIMG_API = 1
+        >>> @hookimpl
+        ... def seqimg_layouts():
+        ...     return [LayoutSpec(name="tiles", summary="Radar tiles.", layout="seqimg_radar.tiles:TILES")]
     """
     return ()
 

@@ -28,6 +28,7 @@ from seqimg.plugins.specs import (
     FormatSpec,
     FrameOpSpec,
     KernelSpec,
+    LayoutSpec,
     Spec,
     TaskSpec,
 )
@@ -54,6 +55,7 @@ class PluginHost:
         tasks: Tasks by name.
         datasets: Generated data sets by name.
         formats: File formats by name.
+        layouts: Layouts of data sets that plugins bring, by name.
         frame_ops: Operations on single frames by name.
         commands: Commands by name; no task has the same name.
         checks: Lines of `seqimg doctor` by name.
@@ -66,6 +68,7 @@ class PluginHost:
         self.tasks = Registry("task", TaskSpec, target="task")
         self.datasets = Registry("dataset", DatasetSpec, target="dataset")
         self.formats = Registry("format", FormatSpec, target="reader")
+        self.layouts = Registry("layout", LayoutSpec, target="layout")
         self.frame_ops = Registry("frame_op", FrameOpSpec, target="op")
         self.commands = Registry("command", CommandSpec, target="app")
         self.checks = Registry("check", CheckSpec, target="check")
@@ -75,6 +78,7 @@ class PluginHost:
             "seqimg_tasks": self.tasks,
             "seqimg_datasets": self.datasets,
             "seqimg_formats": self.formats,
+            "seqimg_layouts": self.layouts,
             "seqimg_frame_ops": self.frame_ops,
             "seqimg_commands": self.commands,
             "seqimg_checks": self.checks,

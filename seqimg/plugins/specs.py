@@ -20,6 +20,7 @@ __all__ = [
     "FormatSpec",
     "FrameOpSpec",
     "KernelSpec",
+    "LayoutSpec",
     "Spec",
     "TaskSpec",
     "resolve",
@@ -187,6 +188,19 @@ class FormatSpec(Spec):
             raise ValueError(f"format {self.name!r} has neither reader nor writer")
         if not (self.suffixes or self.schemes):
             raise ValueError(f"format {self.name!r} names neither suffixes nor schemes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayoutSpec(Spec):
+    """A way in which data sets lie on the disk: `layout` names a [Layout][seqimg.data.layouts.Layout] of this name."""
+
+    layout: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.name in ("auto", "sequence"):
+            raise ValueError(f"name {self.name!r}: it is a word of --layout already")
+        self._check_targets("layout")
 
 
 @dataclass(frozen=True, kw_only=True)

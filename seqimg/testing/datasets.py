@@ -22,7 +22,7 @@ _IMPOSSIBLE: tuple[dict[str, Any], ...] = (
 
 
 class DatasetContract:
-    """Tests to inherit, for a [Generator][seqimg.data.generators.generator.Generator].
+    """Tests to inherit, for a generator of sequences, `seqimg.data.generators.Generator`.
 
     Attributes:
         name: Its registered name, with options if you like: `"waves?speed=2"`.

@@ -27,6 +27,7 @@ _TARGETS = {
     "command": ("app",),
     "check": ("check",),
     "frame_op": ("op",),
+    "layout": ("layout",),
 }
 
 

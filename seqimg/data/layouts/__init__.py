@@ -40,8 +40,10 @@ from seqimg.data.layouts.folders import CLASS_FOLDERS, FRAME_FOLDERS, KTH, VIDEO
 from seqimg.data.layouts.lists import LIST
 from seqimg.data.layouts.mot import MOT
 from seqimg.data.layouts.moving import MOVING_MNIST
-from seqimg.errors import UsageError, did_you_mean
+from seqimg.errors import SeqimgError, UsageError, did_you_mean
 from seqimg.masking import masked
+from seqimg.plugins.manager import plugin_host
+from seqimg.plugins.reports import reason_of
 from seqimg.sequences import open_configured
 from seqimg.sequences.base import SequenceError
 
@@ -67,7 +69,7 @@ _BY_SHAPE = (CLASS_FOLDERS, FRAME_FOLDERS, VIDEOS, CLASS_PICTURES)
 _SINGLE = "sequence"
 
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (*_CERTAIN, *_BY_SHAPE)}
-"""Every layout by its name."""
+"""Every layout that comes along, by its name; plugins bring more."""
 
 
 def read(path: str, layout: str = "auto", reading: ReadingConfig | None = None) -> Index:
@@ -131,7 +133,9 @@ def _single(path: str) -> Item:
 
 def _named(name: str) -> Layout:
     if name not in LAYOUTS or name == PICKLE.name:
-        known = [known for known in (_SINGLE, *LAYOUTS) if known != PICKLE.name]
+        if name in _brought():
+            return _of_plugin(name)
+        known = [known for known in (_SINGLE, *LAYOUTS, *_brought()) if known != PICKLE.name]
         near = did_you_mean(name, known)
         raise UsageError(
             f"there is no layout {name!r}",
@@ -149,6 +153,11 @@ def _detect(path: Path) -> tuple[Layout | None, str]:
         saw = layout.detect(path)
         if saw is not None:
             return layout, saw
+    for name in _brought():
+        layout = _of_plugin(name)
+        saw = _asked(layout, path)
+        if saw is not None:
+            return layout, saw
     fitting = [(layout, saw) for layout in _BY_SHAPE if (saw := layout.detect(path)) is not None]
     if len(fitting) > 1:
         raise UsageError(
@@ -157,6 +166,48 @@ def _detect(path: Path) -> tuple[Layout | None, str]:
             hint=f"--layout {', or '.join(layout.name for layout, _ in fitting)}",
         )
     return fitting[0] if fitting else (None, "")
+
+
+def _brought() -> list[str]:
+    """Return the names of the layouts that plugins bring."""
+    return [name for name in plugin_host().layouts.names() if name not in LAYOUTS]
+
+
+def _of_plugin(name: str) -> Layout:
+    """Return a plugin's layout.
+
+    Raises:
+        UnavailableError: Its code does not load.
+        SequenceError: It is no layout of that name.
+    """
+    layouts = plugin_host().layouts
+    found = layouts.load(name)
+    if not isinstance(found, Layout) or found.name != name:
+        raise SequenceError(
+            f"layout {name} of {layouts.owner(name)} cannot be used",
+            why=f"{layouts.get(name).layout} is no Layout of that name",
+            hint="--layout, to say another",
+        )
+    return found
+
+
+def _asked(layout: Layout, path: Path) -> str | None:
+    """Have a plugin's layout look at a path.
+
+    Raises:
+        SequenceError: It fails in its own words; the message names its plugin, and what to do without it.
+    """
+    try:
+        return layout.detect(path)
+    except SeqimgError:
+        raise
+    except Exception as error:
+        owner = plugin_host().layouts.owner(layout.name)
+        raise SequenceError(
+            f"layout {layout.name} of {owner} failed to look at {path}",
+            why=reason_of(error),
+            hint="--layout, to say how it lies on the disk, or --no-plugins",
+        ) from error
 
 
 def _sentence(path: str, layout: Layout, saw: str, found: Found) -> str:

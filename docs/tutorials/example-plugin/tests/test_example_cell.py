@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from seqimg_example.cell import LeakyCell
+
 from seqimg.cells import Cell
 from seqimg.testing import CellContract
-
-from seqimg_example.cell import LeakyCell
 
 Array = NDArray[np.float64]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
+
 from seqimg.testing import ReaderContract, WriterContract, moving_square
 
 

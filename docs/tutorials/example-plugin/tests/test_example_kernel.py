@@ -1,11 +1,11 @@
 """The kernel computes what the reference does, and every gradient; it is the one that is taken."""
 
 import pytest
+from seqimg_example.cell import LeakyCell
+
 from seqimg import ConvRNN
 from seqimg.kernels import CallSignature, select
 from seqimg.testing import KernelContract
-
-from seqimg_example.cell import LeakyCell
 
 
 class TestScan(KernelContract):

@@ -1,11 +1,11 @@
 """The task keeps the contract of tasks, and does what it is there for."""
 
 import torch
-from seqimg.data import Batch, ClipSource
-from seqimg.testing import TaskContract
-
 from seqimg_example.config import CleanConfig
 from seqimg_example.task import CleanTask
+
+from seqimg.data import Batch, ClipSource
+from seqimg.testing import TaskContract
 
 
 class TestClean(TaskContract):

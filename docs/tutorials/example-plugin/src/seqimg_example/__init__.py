@@ -1,6 +1,6 @@
 """An example of a plugin that brings several things; everything is named here, nothing is imported."""
 
-from seqimg.plugins import CellSpec, DatasetSpec, FormatSpec, KernelSpec, TaskSpec, hookimpl
+from seqimg.plugins import CellSpec, DatasetSpec, FormatSpec, KernelSpec, LayoutSpec, TaskSpec, hookimpl
 
 SEQIMG_API = 1
 
@@ -56,5 +56,17 @@ def seqimg_formats() -> list[FormatSpec]:
             suffixes=(".plain",),
             reader="seqimg_example.files:PlainSequence",
             writer="seqimg_example.files:PlainWriter",
+        )
+    ]
+
+
+@hookimpl
+def seqimg_layouts() -> list[LayoutSpec]:
+    """Register the layout `catalogue` of data sets."""
+    return [
+        LayoutSpec(
+            name="catalogue",
+            summary="A catalogue.json of paths and classes.",
+            layout="seqimg_example.catalogue:CATALOGUE",
         )
     ]

@@ -16,11 +16,12 @@ The state is h.
 from dataclasses import dataclass
 from typing import ClassVar
 
+from torch import Tensor
+from torch.nn.functional import conv2d
+
 from seqimg.cells import Cell, Weights
 from seqimg.cells.base import spread
 from seqimg.cells.options import check_odd
-from torch import Tensor
-from torch.nn.functional import conv2d
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A bright bar that sweeps over a dark ground, to the right or to the left, which is its class."""
 
 import numpy as np
+
 from seqimg.data.generators.generator import Split, check_request, generator_rng
 from seqimg.data.generators.samples import Sample
 

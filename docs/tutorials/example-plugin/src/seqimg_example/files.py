@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from seqimg.sequences import Damage, Sequence, SequenceError, SequenceInfo, SequenceWriter, TimedFrame
 from seqimg.sequences.base import OnError
 from seqimg.sequences.limits import MAX_FPS, check_size, value_range_of

@@ -6,10 +6,10 @@ then with the two before those, then four, and so on.
 """
 
 import torch
-from seqimg.cells import Weights
-from seqimg.kernels import CallSignature, Controls
 from torch import Tensor
 
+from seqimg.cells import Weights
+from seqimg.kernels import CallSignature, Controls
 from seqimg_example.cell import LeakyCell
 
 
