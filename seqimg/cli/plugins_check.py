@@ -47,10 +47,10 @@ def check(target: str | None, data: list[str]) -> None:
         _check_folder(Path(target), data)
         return
     names = [target] if target is not None else [r.name for r in host.reports if r.name not in BUILTIN]
+    reports = [named(host, name) for name in names]
     check_plugin: Callable[..., Iterator[Any]] = resolve(_SUITES)
     findings = []
-    for name in names:
-        report = named(host, name)
+    for report in reports:
         for finding in check_plugin(report.name, data):
             findings.append(finding)
             mark = {"ok": "ok", "failed": "FAILED", "skipped": "not checked"}[finding.state]
