@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from seqimg.cli.data_info_sets import lines_of_set, set_at
 from seqimg.cli.output import as_word, command, on_one_line, output
 from seqimg.config import ReadingConfig
 from seqimg.errors import SeqimgError, UsageError
@@ -36,7 +37,8 @@ def tell(paths: Several[str], reading: ReadingConfig, *, sheet: Path | None, ove
             if len(paths) > 1:
                 _tell_one(path, understood(path, reading), sheet, overwrite)
             else:
-                _hint_at(path, _tell_one(path, reading, sheet, overwrite), sheet)
+                found = _tell_one(path, reading, sheet, overwrite)
+                _hint_at_set(path, found) if isinstance(found, dict) else _hint_at(path, found, sheet)
         except SeqimgError as error:
             if len(paths) == 1:
                 raise
@@ -63,8 +65,19 @@ def _check_sheet(sheet: Path, paths: Several[str], overwrite: bool) -> None:
     check_writable(sheet, overwrite=overwrite)
 
 
-def _tell_one(path: str, reading: ReadingConfig, sheet: Path | None, overwrite: bool) -> SequenceInfo:
-    sequence, damage = open_leniently(path, reading)
+def _tell_one(
+    path: str, reading: ReadingConfig, sheet: Path | None, overwrite: bool
+) -> SequenceInfo | dict[str, Any]:
+    """Print what a path is and return that, of a data set what there is to say of it."""
+    try:
+        sequence, damage = open_leniently(path, reading)
+    except SeqimgError as error:
+        if sheet is not None:
+            raise
+        told = set_at(path, reading, error)
+        lines = [_line(name, text) for name, text in lines_of_set(told).items() if text]
+        output().data(told, "\n".join([on_one_line(path), *lines]))
+        return told
     with sequence:
         with output().progress("Counting frames") if _is_large(path) else nullcontext():
             found = survey(path, sequence, damage)
@@ -81,6 +94,13 @@ def _hint_at(path: str, info: SequenceInfo, sheet: Path | None) -> None:
         output().hint(command("seqimg", "data", "info", as_word(masked(path)), "--sheet", "sheet.png"))
     else:
         output().hint(command("seqimg", "data", "check", as_word(masked(path))))
+
+
+def _hint_at_set(path: str, told: dict[str, Any]) -> None:
+    if told["boxes"] is not None:
+        output().hint(command("seqimg", "data", "check", as_word(path)))
+    elif Path(path).is_dir():
+        output().hint(command("seqimg", "data", "check", as_word(path), "--recursive"))
 
 
 def _is_large(path: str) -> bool:

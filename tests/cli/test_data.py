@@ -201,3 +201,28 @@ def test_hints_hold_for_names_that_look_like_options(
     assert done.stderr.splitlines()[-1] == "Try: seqimg data info ./-x.mp4 --sheet sheet.png"
     several = cli("data", "info", "./-x.mp4", str(media / "good.mp4"))
     assert several.stderr.count("Try: ") == 1
+
+
+def test_info_of_data_sets(cli: Cli, tmp_path: Path) -> None:
+    made = cli("data", "make", "tracks", tmp_path / "set", "--count", "2", "--length", "4", "--size", "32x32")
+    assert made.returncode == 0, made.stderr
+    boxes = next((tmp_path / "set").rglob("annotations.json"))
+    told = _told(cli, boxes)
+    assert (told["format"], told["layout"], told["sequences"]) == ("data set", "coco-vid", 2)
+    assert told["classes"] == ["disc", "square", "triangle", "cross"] == list(told["boxes"])
+    human = cli("data", "info", boxes)
+    for words in (
+        "data set   coco-vid, 2 sequences",
+        "4 (disc, square, triangle, cross)",
+        "--data of a training",
+    ):
+        assert words in human.stdout
+    assert "seqimg data check" in human.stderr
+
+    for name in ("run/1.npy", "run/2.npy", "walk/1.npy"):
+        (tmp_path / "classes" / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(tmp_path / "classes" / name, np.zeros((3, 8, 9, 3), np.uint8))
+    told = _told(cli, tmp_path / "classes")
+    assert (told["layout"], told["labels"], told["boxes"]) == ("class-folders", {"run": 2, "walk": 1}, None)
+    (tmp_path / "other.json").write_text("{}")
+    assert_refused(cli("data", "info", tmp_path / "other.json"), 1, "is no COCO-VID file")
