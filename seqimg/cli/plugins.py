@@ -46,7 +46,10 @@ def show(
         str, typer.Argument(metavar="NAME", help="A plugin, or its distribution.", show_default=False)
     ],
 ) -> None:
-    """Show one plugin: where it comes from, its licence and API number, and everything it registered."""
+    """Show all there is to know of one plugin.
+
+    Where it comes from, its licence and API number, and everything that it registered.
+    """
     from seqimg.cli.plugins_show import show as work
 
     work(name)
@@ -72,7 +75,10 @@ def check(
         ),
     ] = None,
 ) -> None:
-    """Hold plugins to their contracts and explain each failure; ends with 4 if there is one."""
+    """Hold plugins to their contracts.
+
+    Each failure is explained in a sentence; the exit code is 4 if there is one.
+    """
     from seqimg.cli.plugins_check import check as work
 
     work(target, data or [])
@@ -95,7 +101,10 @@ def new(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Name the files; write nothing.")] = False,
 ) -> None:
-    """Write a plugin that works at once: code, tests, README, licence, CI, ready to install."""
+    """Write a plugin that works at once.
+
+    A folder with code, tests, README, licence and a CI file, ready to be installed.
+    """
     from seqimg.cli.plugins_new import new as work
 
     work(name, kind, folder, dry_run=dry_run)

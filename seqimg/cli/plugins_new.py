@@ -113,6 +113,8 @@ def new(name: str, kind: str, folder: Path | None, *, dry_run: bool) -> None:
     plugin = NewPlugin(_checked(name), kind)
     _check_free(plugin)
     target = folder or Path(plugin.distribution)
+    if target.exists():
+        raise SeqimgError(f"{target} exists already", why="nothing is overwritten", hint="-o another/folder")
     check_writable(target)
     files = dict(plugin.files())
     if not dry_run:
@@ -135,6 +137,7 @@ def new(name: str, kind: str, folder: Path | None, *, dry_run: bool) -> None:
         shown,
     )
     if not dry_run:
+        output().say(f"Begin with {target / [place for place in files if place.startswith('src/')][-1]}")
         output().hint(command("pip", "install", "-e", f"{_as_path(target)}[test]"))
 
 

@@ -80,6 +80,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         "seqimg/training/templates/report.css",
         "seqimg/training/templates/report.html.j2",
         "seqimg/training/templates/report.js",
+        "seqimg/cli/plugin_templates/common/dot-github/workflows/tests.yml.tmpl",
+        "seqimg/testing/__init__.py",
         "seqimg_predict/__init__.py",
         "seqimg_predict/task.py",
     }

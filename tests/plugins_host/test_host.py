@@ -103,7 +103,7 @@ def test_entry_point_may_name_an_object(load: Load) -> None:
         ),
         (cells("return CellSpec(name='leaky', summary='x', cell='a:b')"), "specs", "return a list of CellSpec"),
         (NOTHING.replace("_cells", "_task"), "hooks", "unknown hook seqimg_task; did you mean seqimg_tasks?"),
-        (NOTHING.replace("_cells", "_qqqqqqqqqqqqqqqqqqqq"), "hooks", "unknown hook seqimg_qqqqqqqqqqqqqqqqqqqq; hooks: seqimg_cells, "),
+        (NOTHING.replace("_cells", "_qqqqqqqqq"), "hooks", "unknown hook seqimg_qqqqqqqqq; hooks: seqimg_cells, "),
         (NOTHING.replace("@hookimpl\n", ""), "hooks", "seqimg_cells lacks the @hookimpl decorator"),
         (NOTHING.replace("seqimg_cells()", "seqimg_cells(host)"), "hooks", "'host'"),
     ],

@@ -112,6 +112,7 @@ def test_nothing_is_overwritten() -> None:
     said = run_command("plugins", "new", "rain")
     assert said.code == 1
     assert "exists already" in said.err
+    assert "Try: -o another/folder" in said.err
     assert [path.name for path in Path("seqimg-rain").iterdir()] == ["mine.txt"]
 
 
@@ -131,4 +132,5 @@ def test_files_are_those_that_were_named(tmp_path: Path) -> None:
         if path.is_file()
     }
     assert set(json.loads(said.out)["files"]) == files == dict(NewPlugin("rain", "task").files()).keys()
-    assert "pip install -e" in said.err
+    assert said.err.splitlines()[-2].endswith("there/src/seqimg_rain/task.py")
+    assert said.err.splitlines()[-1].startswith("Try: pip install -e")
