@@ -34,6 +34,11 @@ class OneSize(Dataset[Clip]):
         """For each clip, its number of frames, if the data set knows."""
         return getattr(self.clips, "lengths", None)
 
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """For each clip, height and width of its frames."""
+        return [self.size] * len(self)
+
     def __len__(self) -> int:
         return len(self.clips)
 

@@ -15,6 +15,7 @@ __all__ = ["COLUMNS", "Segment", "Segments", "clock", "likeliest"]
 COLUMNS = ("segment", "start", "end", "frame", "frames", "rank", "label", "score")
 
 _DIGITS = 6  # of a score in a row
+_ROUNDING = 1e-6  # of a segment
 _MOST_RECENT = 1000  # frames that a running answer is averaged over
 
 
@@ -86,14 +87,17 @@ class Segments:
         if now is None:
             self._begin = time
             return None
-        place = int((time - self._begin) / self._seconds) if self._seconds else 0
-        same = self._seconds == 0 or place == int((now.start - self._begin) / self._seconds)
-        if same and not cut:
+        if self._place(time) == self._place(now.start) and not cut:
             return None
         if cut:
             self._begin = time
             self._recent.clear()
         return now
+
+    def _place(self, time: float) -> int:
+        """Return which segment since the last cut a time is in."""
+        # Times are rounded: a frame on the border belongs to the segment that begins there.
+        return int((time - self._begin) / self._seconds + _ROUNDING) if self._seconds else 0
 
     def add(self, logits: Tensor, time: float, frame: int, *, new: bool) -> Tensor:
         """Take in a frame's logits `[K]` and return the running scores `[K]`.

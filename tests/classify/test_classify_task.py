@@ -13,9 +13,10 @@ from seqimg.cuts import Cuts
 from seqimg.data import Batch
 from seqimg.streaming import Stream
 from seqimg.task import Answers, Seen, Shown
+from seqimg_classify.answers import Scoring
 from seqimg_classify.config import ClassifyRun
 from seqimg_classify.mixing import Mixed
-from seqimg_classify.segments import COLUMNS
+from seqimg_classify.segments import COLUMNS, Segments
 from tests.classify.clips import batch_of, task_of, videos
 from tests.tolerances import STREAMING
 
@@ -230,3 +231,13 @@ def test_panels_show_every_class_and_how_far_scores_can_be_trusted(several: bool
     assert list(rows) == ["a", "b", "c"]
     assert [row[0] for row in rows.values()] == [4, 4, 4]
     assert task.panels([]) == ()
+
+
+def test_segments_of_a_whole_number_of_frames_have_that_many() -> None:
+    segments, counts = Segments(Scoring(), seconds=0.2), []
+    for number in range(100):
+        ended = segments.over(number / 25)
+        if ended is not None:
+            counts.append(ended.frames)
+        segments.add(torch.zeros(3), number / 25, number, new=ended is not None)
+    assert counts == [5] * 19
