@@ -51,6 +51,8 @@ class ClassLoss:
             labels: `[B]` int64, or `[B, K]` shares.
             lengths: `[B]`, real frames.
         """
+        if logits.dtype in (torch.float16, torch.bfloat16):
+            logits = logits.float()  # there 1 less a little is 1, whose opposite has no logarithm
         truth = self._truth(labels, logits.shape[-1]).to(logits.dtype)
         total = logits.new_zeros(())
         if self.every_frame < 1:

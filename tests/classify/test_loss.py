@@ -61,3 +61,19 @@ def test_balanced_weights_make_classes_weigh_alike() -> None:
     weighed = [weight * count for weight, count in zip(weights, counts, strict=True)]
     assert weighed == pytest.approx([100 / 3] * 3)
     assert balanced_weights((0, 1), 100_000, several=True) == (1.0, 100.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("answer", ["last", "mean"])
+def test_half_precision_gives_finite_losses_and_gradients(
+    dtype: torch.dtype, several: bool, answer: str
+) -> None:
+    logits = torch.tensor([[[40.0, -40.0], [40.0, -40.0]]], dtype=dtype, requires_grad=True)
+    labels = torch.tensor([[0.0, 1.0]]) if several else torch.tensor([1])
+    loss = ClassLoss(several=several, answer=answer)(logits, labels, torch.tensor([2]))
+    loss.backward()
+    assert loss.dtype == torch.float32
+    assert bool(loss.isfinite())
+    assert logits.grad is not None
+    assert bool(logits.grad.isfinite().all())
