@@ -39,6 +39,11 @@ class OneSize(Dataset[Clip]):
         """For each clip, height and width of its frames."""
         return [self.size] * len(self)
 
+    @property
+    def streamed(self) -> bool:
+        """Whether clips follow one another, and have an answer at the end of their sequence only."""
+        return getattr(self.clips, "streamed", False)
+
     def __len__(self) -> int:
         return len(self.clips)
 

@@ -56,6 +56,11 @@ class Matched(Dataset[Clip]):
         """For each clip, height and width of its frames, if the data set knows."""
         return getattr(self.clips, "sizes", None)
 
+    @property
+    def streamed(self) -> bool:
+        """Whether clips follow one another, and have an answer at the end of their sequence only."""
+        return getattr(self.clips, "streamed", False)
+
     def __len__(self) -> int:
         return len(self.clips)
 

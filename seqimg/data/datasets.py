@@ -30,7 +30,7 @@ class ClipDataset(Protocol):
 
     One whose clips differ in length has `lengths` too, a list with that of each: training then puts clips
     of about one length into a batch. One with `sizes`, a list with the height and width of each, has clips of
-    many sequences measured together.
+    many sequences measured together. Of one that is `streamed` clips follow one another, and are gone through in order.
     """
 
     @property

@@ -132,6 +132,11 @@ class WindowDataset(Dataset[Clip]):
             return [self._crop_size] * len(self)
         return [(store.height, store.width) for store in map(self.stores.__getitem__, self.owners)]
 
+    @property
+    def streamed(self) -> bool:
+        """Whether clips follow one another, and have an answer at the end of their sequence only."""
+        return self.picks.streamed
+
     def __getitem__(self, index: int) -> Clip:
         window = self.windows[index % len(self.windows)]
         store, ticks = self.stores[window.store], self._ticks[window.store]

@@ -58,7 +58,8 @@ class Looked:
 def look(task: AnyTask, model: nn.Module, data: ClipDataset, folder: Path, *, batch_size: int = 8) -> Looked:
     """Find the worst, median and best clips by the leading metric, and write their frames to a folder.
 
-    Of more than 256 clips, so many evenly spread are looked at: time and memory do not grow with the data.
+    Of more than 256 clips, so many evenly spread are looked at: time and memory do not grow with the data. Where clips
+    follow one another it is all clips of some sequences, and no frames are written: an answer is of a whole sequence.
 
     Args:
         task: The task.
@@ -83,7 +84,8 @@ def look(task: AnyTask, model: nn.Module, data: ClipDataset, folder: Path, *, ba
     cases = []
     for rank, number in _picked(ranked):
         batch = collate([data[number]]).to(_device(model))
-        example = task.example(task.forward(model, batch), batch, 0)
+        alone = not _streamed(data)  # a clip from the middle says nothing without those before
+        example = task.example(task.forward(model, batch), batch, 0) if alone else None
         source = batch.sources[0]
         name = f"{source.path} from frame {source.first}" if example is None else example.name
         sheet = None if example is None else save_sheet(example, folder, rank.replace(" ", "-"))
@@ -117,7 +119,7 @@ def _answers(
     task: AnyTask, model: nn.Module, data: ClipDataset, batch_size: int
 ) -> Iterator[tuple[list[int], Answers]]:
     """Yield the clips to look at, in batches of one sequence each, with the model's and baselines' answers."""
-    numbers = [int(number) for number in spread(len(data), _LOOKED_AT)]
+    numbers = _chosen(data)
     owners, baselines = data.owners, task.baselines(model)
     for places in SequenceBatches([owners[number] for number in numbers], batch_size):
         chosen = [numbers[place] for place in places]
@@ -126,6 +128,21 @@ def _answers(
             outputs = {"model": task.forward(model, batch)}
             outputs |= {name: answer(batch) for name, answer in baselines.items()}
         yield chosen, Answers(batch, outputs)
+
+
+def _streamed(data: ClipDataset) -> bool:
+    return getattr(data, "streamed", False)
+
+
+def _chosen(data: ClipDataset) -> list[int]:
+    """Return the clips to look at."""
+    if not _streamed(data):
+        return [int(number) for number in spread(len(data), _LOOKED_AT)]
+    owners = data.owners
+    sequences = list(dict.fromkeys(owners))
+    count = max(1, _LOOKED_AT * len(sequences) // max(1, len(owners)))
+    whole = {sequences[int(place)] for place in spread(len(sequences), count)}
+    return [number for number, owner in enumerate(owners) if owner in whole]
 
 
 def _scored(
@@ -139,6 +156,8 @@ def _scored(
         outputs, expected = found.outputs["model"], task.expected(found.batch)
         valid = task.valid(found.batch)
         for item, number in enumerate(numbers):
+            if not found.batch.sources[item].ends:
+                continue
             own = None if valid is None else valid[item : item + 1]
             score = _score(metric, outputs[item : item + 1], expected[item : item + 1], own)
             if score is not None:

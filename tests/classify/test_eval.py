@@ -30,3 +30,17 @@ def test_the_protocol_is_chosen_and_stands_beside_the_figures(tmp_path: Path) ->
     assert list(found["overall"]) == ["model", "majority", "average_pool", "last_frame", "shuffled_frames"]
     assert found["overall"]["majority"]["video_top1"] in (1 / 3, 2 / 3)
     assert "Measuring with protocol views, views 2, crops 3." in done.stderr
+
+
+def test_the_page_of_a_streaming_measurement_shows_whole_sequences(tmp_path: Path) -> None:
+    task = task_of(channels=1, classes=("a", "b"), class_counts=(2, 2), clips=4, frames=2, crop=8)
+    modelfolder.save(tmp_path / "model", task, task.build_model().state_dict(), {})
+    folder = videos(tmp_path / "set", (3, 2), frames=7)
+    page = tmp_path / "page.html"
+    how = ("--protocol", "streaming", "--part", "all", "-o", page)
+    done = seqimg("classify", "eval", "--model", tmp_path / "model", folder, *how)
+    assert done.returncode == 0, done.stderr
+    text = page.read_text(encoding="utf-8")
+    assert "panels of the task" not in text
+    assert text.count("from frame 6") == text.count("from frame") == 5  # a sequence has its answer at its end
+    assert "confusion" in text.lower()
