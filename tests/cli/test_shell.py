@@ -79,7 +79,7 @@ def test_debug_shows_the_traceback(cli: Cli) -> None:
         (["predict", "train", "--stpes", "3"], "--steps"),
         (["predict", "run", "--horizn", "3"], "--horizon"),
         (["predict", "train", "--jsn"], "--json"),
-        (["predict", "train", "--loss", "mze"], "mse"),
+        (["predict", "train", "--schedule", "cosin"], "cosine"),
         (["predict", "eval", "--part", "tset"], "test"),
         (["predict", "train", "--on-error", "skipp"], "skip"),
     ],
@@ -97,6 +97,7 @@ def test_near_matches(cli: Cli, arguments: list[str], near: str) -> None:
         (["predict", "run", "a.mp4"], ["--model"]),
         (["predict", "train", "a.mp4", "--steps", "0"], ["--steps cannot be 0"]),
         (["predict", "train", "a.mp4", "--widths", "8,x"], ["--widths"]),
+        (["predict", "train", "a.mp4", "--loss", "mze"], ["--loss", "did you mean 'mse'?"]),
         (["predict", "train", "a.mp4", "--kernel-size", "2"], ["--kernel-size", "odd"]),
         (["predict", "run", "a.mp4", "--model", "m", "--horizon", "0"], ["--horizon"]),
         (["predict", "run", "a.mp4", "--model", "m", "--value-range", "7"], ["--value-range", "two numbers"]),
@@ -135,7 +136,7 @@ def test_errors_are_data_too(cli: Cli) -> None:
         ("seqimg pre", "predict"),
         ("seqimg predict tr", "train"),
         ("seqimg predict train --on", "--on-error"),
-        ("seqimg predict train --loss rel", "relative"),
+        ("seqimg predict train --schedule one", "onecycle"),
     ],
 )
 def test_completion_answers_the_shell(words: str, found: str) -> None:
