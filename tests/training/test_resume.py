@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -225,6 +226,23 @@ def test_times_of_files_mean_nothing(saving: tuple[Path, Callable[[int], Path]])
     for path in folder.rglob("*"):
         os.utime(path, (0, 0) if "last" in path.parts else (2e9, 2e9))
     assert _step(folder) == 2
+
+
+def test_a_clock_that_jumps_changes_nothing(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = Training(tmp_path / "straight", source, RandomTask)()
+    jumps = count(0)
+    monkeypatch.setattr(time, "time", lambda: 2e9 - 3600.0 * next(jumps))  # an hour back at every look
+    training = Training(tmp_path / "run", source, RandomTask)
+    with pytest.raises(Died):
+        training(dies_after(5))
+    fitted = training()
+    assert fitted.fingerprint == straight.fingerprint
+    reports = fitted.trained.history
+    assert [report.step for report in reports] == list(range(1, len(reports) + 1))
+    assert all(0 <= report.data_share <= 1 and report.frames_per_second > 0 for report in reports)
+    assert fitted.trained.seconds > 0
 
 
 def test_every_piece_of_state_is_needed(
