@@ -52,8 +52,7 @@ class Carried:
             elif self._next != (source.path, source.view):
                 raise SeqimgError(
                     f"the clips of {source.path} do not follow one another",
-                    why="with the state carried through, a sequence is measured by one process",
-                    hint="one process, or --protocol views",
+                    why="with the state carried through, a sequence is measured in order, by one process",
                 )
             logits, self._state = self._step(frames[None, :length], self._state)
             self._next = (source.path, source.view + 1)

@@ -209,17 +209,25 @@ def examples(task: AnyTask, model: nn.Module, data: ClipDataset, count: int) -> 
 
 
 def _batches(data: ClipDataset, batch_size: int, device: torch.device) -> Iterator[Batch]:
-    batches = list(SequenceBatches(_groups(data), batch_size))
     loader = DataLoader(
         cast("Dataset[Clip]", data),
-        # Whole batches are dealt out to the processes: nothing is padded, so nothing counts twice.
-        batch_sampler=batches[processes.rank() :: processes.world()],
+        batch_sampler=_dealt(data, batch_size),
         collate_fn=collate,
         # One of its own: what training draws at random must not depend on when it is validated.
         generator=torch.Generator(),
     )
     for batch in loader:
         yield batch.to(device)
+
+
+def _dealt(data: ClipDataset, batch_size: int) -> list[list[int]]:
+    """Return the batches of this process: whole ones, so that nothing is padded and counts twice."""
+    rank, world = processes.rank(), processes.world()
+    if not getattr(data, "streamed", False):
+        return list(SequenceBatches(_groups(data), batch_size))[rank::world]
+    owners = data.owners
+    mine = set(list(dict.fromkeys(owners))[rank::world])  # clips that follow one another stay together
+    return [batch for batch in SequenceBatches(owners, batch_size) if owners[batch[0]] in mine]
 
 
 def _groups(data: ClipDataset) -> list[int]:
