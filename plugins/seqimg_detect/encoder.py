@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import batch_norm, interpolate
 
 from seqimg.errors import UsageError
 from seqimg.nn import crop_to, pad_to_multiple
@@ -125,9 +125,19 @@ class Block(nn.Sequential):
     def __init__(self, before: int, width: int, stride: int = 1) -> None:
         super().__init__(
             nn.Conv2d(before, width, 3, stride=stride, padding=1, bias=False),
-            nn.BatchNorm2d(width),
+            _Norm(width),
             nn.SiLU(),
         )
+
+
+class _Norm(nn.BatchNorm2d):
+    """Batch normalisation, of a single value by what was seen before: it has no spread of its own."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        if self.training and features.numel() == features.shape[1]:
+            seen = (self.running_mean, self.running_var)
+            return batch_norm(features, *seen, self.weight, self.bias, eps=self.eps)
+        return super().forward(features)
 
 
 class _Residual(nn.Module):

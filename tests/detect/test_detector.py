@@ -157,3 +157,12 @@ def test_image_networks_that_do_not_fit_are_refused() -> None:
         with pytest.raises(UsageError, match=f"does not fit --grid {stride}") as caught:
             Detector(3, 1, stride=stride, backbone=f"{__name__}:{name}")
         assert words in (caught.value.why or "")
+
+
+def test_a_single_position_can_be_learnt_from() -> None:
+    model = Detector(3, 2, stride=16, widths=(4, 6, 6, 6), memory=4).train()
+    for frames in (torch.rand(1, 1, 3, 16, 16), torch.rand(1, 1, 3, 8, 9)):
+        maps, _ = model(frames, rivals=True)
+        maps.square().sum().backward()
+        assert maps.shape[-2:] == (1, 1)
+        assert all(weight.grad is None or bool(weight.grad.isfinite().all()) for weight in model.parameters())
