@@ -158,3 +158,18 @@ def test_a_reader_of_standard_output_that_goes_away_is_no_fault_of_the_file(tmp_
         rows.add([{"label": "a"}])
         raise BrokenPipeError
     assert not list((tmp_path / "new").iterdir())
+
+
+class Talkative(Brightness):
+    def show(self, stream: Stream, frames: Iterable[Seen], options: PredictRun) -> Iterator[Shown]:
+        for shown in super().show(stream, frames, options):
+            yield Shown(shown.picture, shown.rows, "a name\x1b[2J\nof two lines")
+
+
+def test_a_line_stays_a_line_whatever_a_class_is_called(
+    source: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run(monkeypatch, Talkative, "a.csv")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7
+    assert all("\x1b" not in line and line.endswith("of two lines") for line in lines[:6])

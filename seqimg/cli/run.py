@@ -15,7 +15,7 @@ from seqimg.batch.writing import about, summary_of, write_answers
 from seqimg.cli.fields import reading_flags
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.many import ManyOptions, check_single, run_many
-from seqimg.cli.output import command, output
+from seqimg.cli.output import command, on_one_line, output
 from seqimg.config import Config, ReadingConfig
 from seqimg.errors import UsageError
 from seqimg.masking import is_address, masked
@@ -166,7 +166,7 @@ def _told(target: Path) -> Callable[[Shown], None]:
             for row in shown.rows:
                 output().data(dict(row), "")
         elif shown.line is not None:
-            output().data(shown.line, shown.line)
+            output().data(shown.line, on_one_line(shown.line))
 
     return tell
 
