@@ -51,6 +51,10 @@ class Brightness(PredictTask):
         return {".sized.csv": Semicolons}
 
 
+class Pictures(PredictTask):
+    columns: ClassVar[tuple[str, ...]] = ()
+
+
 class Mute(Brightness):
     def show(self, stream: Stream, frames: Iterable[Seen], options: PredictRun) -> Iterator[Shown]:
         for shown in super().show(stream, frames, options):
@@ -131,7 +135,7 @@ def test_rows_go_to_standard_output_as_json_too(
 
 def test_what_cannot_be_written_is_said(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SeqimgError, match="answers with pictures, not with rows"):
-        _run(monkeypatch, PredictTask, "a.csv")
+        _run(monkeypatch, Pictures, "a.csv")
     with pytest.raises(SeqimgError, match="gave no pictures"):
         _run(monkeypatch, Mute, "a.mp4")
     Path("b.csv").write_text("mine")
@@ -151,12 +155,9 @@ def test_a_file_of_rows_that_breaks_off_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_reader_of_standard_output_that_goes_away_is_no_fault_of_the_file(tmp_path: Path) -> None:
-    with (
-        pytest.raises(BrokenPipeError),
-        rows_file(tmp_path / "new" / "a.csv", CsvRows(["label"], {})) as rows,
-    ):
+    with suppress(BrokenPipeError), rows_file(tmp_path / "new" / "a.csv", CsvRows(["label"], {})) as rows:
         rows.add([{"label": "a"}])
-        raise BrokenPipeError
+        raise BrokenPipeError  # any other error goes through
     assert not list((tmp_path / "new").iterdir())
 
 
