@@ -1,6 +1,6 @@
 """Configuration of detection."""
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from seqimg.config import Config, Numbers, TaskConfig, Words
 
@@ -110,3 +110,9 @@ class DetectRun(Config):
         description="Begin tracks anew at cuts to another scene, unless the one before is back within the gap.",
     )
     forget: bool = Field(False, description="Forget at such cuts all that was seen, too.")
+
+    @model_validator(mode="after")
+    def _at_cuts(self) -> "DetectRun":
+        if self.forget and not self.cuts:
+            raise ValueError("forget is about cuts, which no-cuts leaves alone")
+        return self

@@ -164,7 +164,8 @@ def _hardest(
     found: "Mapping[str, Sequence[Sequence[Detections]]]",
 ) -> _Clip | None:
     """Return the clip with the most hidden boxes; the earlier of equals, and the first if nothing is hidden."""
-    for item, some in enumerate(boxes):
+    for item, every in enumerate(boxes):
+        some = every.keep(~every.crowds)
         hidden = int((grouped(some) >> GROUPS.index("hidden") & 1).sum())
         if (known is None and len(some)) or (known is not None and hidden > known.hidden):
             said = {name: clips[item] for name, clips in found.items()}

@@ -70,3 +70,8 @@ def test_what_is_kept_does_not_grow_with_cuts() -> None:
     frames = torch.rand(60, 3, 48, 64, generator=torch.Generator().manual_seed(1))
     assert sum(scenes.step(frame) for frame in frames) == 59
     assert scenes._left is None or scenes._left.frames <= 5
+
+
+def test_forgetting_without_cuts_is_refused() -> None:
+    with pytest.raises(ValueError, match="forget is about cuts"):
+        DetectRun(cuts=False, forget=True)
