@@ -212,7 +212,7 @@ def _asked(layout: Layout, path: Path) -> str | None:
 
 def _sentence(path: str, layout: Layout, saw: str, found: Found) -> str:
     labels = any(item.label is not None for item in found.items)
-    boxes = sum(len(item.boxes) for item in found.items if item.boxes is not None)
+    boxes = sum(int((~item.boxes.crowds).sum()) for item in found.items if item.boxes is not None)
     parts = {part: sum(item.split == part for item in found.items) for part in ("train", "val", "test")}
     said = [
         f"Read {path} as {layout.name}" + (f" ({saw})" if saw else ""),
