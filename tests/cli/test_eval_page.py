@@ -39,7 +39,9 @@ def test_an_evaluation_is_a_page(cli: Cli, media: Path, model: Path) -> None:
         next(line.split()[2] for line in done.stdout.splitlines() if f" {who} " in line)
         for who in ("model", "copy_last")
     )
-    assert re.search(rf"mse {float(own):.3g}\d* on 14 clips: .* copy_last \({float(copied):.3g}", page)
+    said = re.search(r"mse ([\d.e-]+) on 14 clips: .* copy_last \(([\d.e-]+)\)", page)
+    assert said is not None
+    assert [float(said[1]), float(said[2])] == pytest.approx([float(own), float(copied)], rel=1e-3)
     for heading in ("Figures", "Data", "How to reproduce"):
         assert f"<h2>{heading}</h2>" in page
     for absent in ("Curves", "Time and memory", "Training learns from"):

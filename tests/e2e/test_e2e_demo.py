@@ -46,7 +46,7 @@ def _demo(folder: Path, *options: str) -> dict[str, object]:
     metrics: dict[str, object] = json.loads((made / "metrics.json").read_text())
     heldout = metrics["heldout"]
     assert isinstance(heldout, dict)
-    assert set(heldout) == {"model", "copy_last", "mean_frame"}
+    assert set(heldout) == {"model", "copy_last", "mean_frame", "linear", "flow"}
     assert all(figures["mse"] > 0 for figures in heldout.values())
 
     page = (made / "report.html").read_text()

@@ -180,7 +180,7 @@ def test_freed_memory_is_kept_until_it_is_released() -> None:
         "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "    for _ in range(rounds): torch.zeros(2**24)\n"
         "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
-        "fresh = faults(4); keep_freed_memory(); faults(1); kept = faults(4)\n"
+        "fresh = faults(4); keep_freed_memory(); faults(8); kept = faults(4)\n"
         "release_freed_memory(); print(fresh, kept, faults(1))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
