@@ -229,6 +229,11 @@ class Task(ABC, Generic[C, R, Answer]):
                 yield Shown(self.draw(seen.frame, answer))
 
     @classmethod
+    def columns_for(cls, options: R) -> tuple[str, ...]:
+        """Return the names of the values in the rows that `show` yields with these options; none if no rows."""
+        return cls.columns
+
+    @classmethod
     def row_formats(cls) -> Mapping[str, type[RowsWriter]]:
         """Return the endings that files of this task's rows may have, beside `.csv`, `.json` and `.jsonl`.
 

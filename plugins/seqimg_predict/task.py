@@ -180,6 +180,11 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         """Return the predicted frame in the size of the source's frames."""
         return resize(answer[None], (frame.shape[-2], frame.shape[-1]))[0]
 
+    @classmethod
+    def columns_for(cls, options: PredictRun) -> tuple[str, ...]:
+        """Return the columns of `--rolling`: of what has not happened yet there is nothing to say but its pictures."""
+        return cls.columns if options.rolling else ()
+
     def show(self, stream: Stream, frames: Iterable[Seen], options: PredictRun) -> Iterator[Shown]:
         """Yield the frames to come after all others; or, rolling, every prediction beside what came."""
         work = rolling if options.rolling else ahead

@@ -36,6 +36,7 @@ class Application:
 
     Attributes:
         task: The model's task.
+        columns: Names of the values in the rows that it says; none if it says no rows.
         rate: Frames a second of the result.
         source: What the sequence is, prepared.
 
@@ -56,6 +57,7 @@ class Application:
         self.task: Task[Any, Any, Any] = loaded.task
         self._sequence, self._options = sequence, options
         self._stream = Stream(loaded.model, device)
+        self.columns = self.task.columns_for(options)
         self.source = sequence.info
         wanted = Fraction(self.task.config.fps).limit_denominator(100_000)
         self._resampled = bool(wanted) and self.source.fps not in (None, wanted)

@@ -9,16 +9,14 @@ from seqimg.errors import UsageError
 from seqimg.rows import ROW_FORMATS, RowsWriter, rows_file
 from seqimg.sequences import save_sequence
 from seqimg.sequences.publishing import SavedSequence
-from seqimg.task import Shown, Task
+from seqimg.task import Shown
 
 __all__ = ["row_formats", "row_writer", "summary_of", "write_answers"]
 
-AnyTask = Task[Any, Any, Any]
 
-
-def row_formats(task: AnyTask) -> Mapping[str, type[RowsWriter]]:
-    """Return the endings that files of the task's rows may have; none if it says no rows."""
-    return {**ROW_FORMATS, **task.row_formats()} if task.columns else {}
+def row_formats(work: Application) -> Mapping[str, type[RowsWriter]]:
+    """Return the endings that files of a work's rows may have; none if it says no rows."""
+    return {**ROW_FORMATS, **work.task.row_formats()} if work.columns else {}
 
 
 def row_writer(work: Application, name: str) -> RowsWriter | None:
@@ -27,10 +25,10 @@ def row_writer(work: Application, name: str) -> RowsWriter | None:
     Raises:
         UsageError: The ending is for rows, and the task has none.
     """
-    formats = row_formats(work.task)
+    formats = row_formats(work)
     endings = [ending for ending in formats if name.lower().endswith(ending)]
     if endings:
-        return formats[max(endings, key=len)](work.task.columns, about(work))
+        return formats[max(endings, key=len)](work.columns, about(work))
     if any(name.lower().endswith(ending) for ending in ROW_FORMATS):
         raise UsageError(
             f"{work.task.name} cannot write {name}",

@@ -85,7 +85,7 @@ def run_many(
     Raises:
         SeqimgError: Nothing can be done at all, or some sequences failed.
     """
-    ending = _ending(spec, chosen.format)
+    ending = _ending(spec, options, chosen.format)
     _check_engine(chosen)
     total = sum(1 for _ in many)
     if not total:
@@ -194,12 +194,12 @@ def _check_engine(chosen: ManyOptions) -> None:
         check_address(chosen.ray_address)
 
 
-def _ending(spec: TaskSpec, name: str | None) -> str:
+def _ending(spec: TaskSpec, options: Config, name: str | None) -> str:
     """Return what stands behind a source's name; unasked, tasks that answer in rows write those."""
     if name == FOLDER:
         return f".{spec.name}"
     task: type[Task[Any, Any, Any]] = plugin_host().tasks.load(spec.name)
-    rows = [*ROW_FORMATS, *task.row_formats()] if task.columns else []
+    rows = [*ROW_FORMATS, *task.row_formats()] if task.columns_for(options) else []
     name = name or ("json" if rows else "mp4")
     ending = "." + name.removeprefix(".").lower()
     if ending not in rows and by_suffix(f"x{ending}", "writer") is None:

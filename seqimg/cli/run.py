@@ -124,12 +124,12 @@ def _written(
     """Write answers to `target`, and to `record` what there is to say of them; return that."""
     if record is None:
         return _apply(work, target, overwrite, [_told(target)])
-    if not work.task.columns:
+    if not work.columns:
         summary = _apply(work, target, overwrite, [_told(target)])
         with publish_file(record, overwrite=overwrite) as temporary:
             write_json(temporary, {**about_it, **summary})
         return summary
-    rows = RecordRows(work.task.columns, about(work))
+    rows = RecordRows(work.columns, about(work))
     with rows_file(record, rows, overwrite=overwrite) as file:
         summary = _apply(work, target, overwrite, [_told(target), lambda shown: file.add(shown.rows)])
         rows.summary = {**about_it, **summary}

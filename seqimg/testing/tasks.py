@@ -204,7 +204,8 @@ class TaskContract:
 
     def test_runs(self) -> None:
         """`run` answers a sequence; rows have the task's columns and nothing else."""
-        made, columns = self._trained(), set(self._class().columns)
+        options = self._class().RunOptions(**self.options)
+        made, columns = self._trained(), set(self._class().columns_for(options))
         channels = self._loaded().config.channels
         with TemporaryDirectory() as name:
             folder = Path(name)
