@@ -12,8 +12,8 @@ from seqimg.training.loop import StepReport, Trainer
 from seqimg_detect.config import DetectConfig
 from seqimg_detect.task import DetectTask
 
-DATA = "demo:tracks?objects=5&clutter=4&bars=0&screens=1&noise=0.08&pace=2&scale=1.4"
-STEPS = 2500
+DATA = "demo:tracks?objects=5&clutter=4&bars=0&screens=2&noise=0.08&pace=2&scale=1.4"
+STEPS = 3200
 SAID = 250  # steps from one line to the next
 
 
@@ -21,7 +21,14 @@ def measured(seed: int, steps: int) -> tuple[float, dict[str, dict[str, float]]]
     """Return the seconds of processor time that training took, and the figures on the test sequences."""
     task = DetectTask(
         DetectConfig(
-            data=(DATA,), crop=64, stills=0.5, steps=steps, seed=seed, validate_every=steps, device="cpu"
+            data=(DATA,),
+            crop=64,
+            stills=0.3,
+            steps=steps,
+            learning_rate=4e-3,
+            seed=seed,
+            validate_every=steps,
+            device="cpu",
         )
     )
 

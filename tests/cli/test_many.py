@@ -283,6 +283,28 @@ def test_on_ray_the_results_are_the_same_though_a_worker_is_killed(clips: Path, 
     assert (report["engine"], report["done"], report["retried"]) == ("ray", 5, 1)
 
 
+@needs_ray
+@pytest.mark.slow
+def test_on_ray_a_command_that_is_killed_does_only_the_rest_the_next_time(clips: Path, model: Path) -> None:
+    words = (*RUN, "--model", model, *LONG, "-o")
+    on_ray = ("--engine", "ray", "--workers", "1")
+    with start(*words, "straight") as process:
+        assert process.wait(120) == 0
+    with start(*words, "out", *on_ray) as process:
+        deadline = time.monotonic() + 120
+        while not any(Path("out", name).exists() for name in NAMES) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.kill()
+        process.wait(30)
+    done = {name: Path("out", name).stat().st_mtime_ns for name in set(_made("out")) & set(NAMES)}
+    assert 0 < len(done) < len(NAMES)
+    with start(*words, "out", *on_ray) as process:
+        _, said = process.communicate(timeout=240)
+    assert process.returncode == 0, said
+    assert _made("out") == _made("straight")
+    assert done == {name: Path("out", name).stat().st_mtime_ns for name in done}
+
+
 def _listening(process: int) -> set[str]:
     """Return where a command and its children listen while results appear."""
     heard: set[str] = set()
