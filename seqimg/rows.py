@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from seqimg.publish import publish_file
 
@@ -29,6 +29,7 @@ __all__ = [
     "Row",
     "RowsFile",
     "RowsWriter",
+    "TextTarget",
     "rows_file",
 ]
 
@@ -148,6 +149,13 @@ ROW_FORMATS: Mapping[str, type[RowsWriter]] = {".csv": CsvRows, ".json": JsonRow
 """Endings that any task's rows can be written with."""
 
 
+class TextTarget(Protocol):
+    """Where text goes: an open file, or anything else with a `write`."""
+
+    def write(self, text: str, /) -> object:
+        """Append text."""
+
+
 class RowsFile:
     """An open file of rows.
 
@@ -155,7 +163,7 @@ class RowsFile:
         count: Rows written.
     """
 
-    def __init__(self, file: IO[str], writer: RowsWriter) -> None:
+    def __init__(self, file: TextTarget, writer: RowsWriter) -> None:
         self._file, self._writer, self.count = file, writer, 0
         file.write(writer.begin())
 

@@ -148,7 +148,7 @@ class _Writers:
                 )
             )
         if str(targets.rows) == "-":
-            self.rows = RowsFile(_AtOnce(), JsonLinesRows(COLUMNS, {}))  # type: ignore[arg-type]  # it has `write`
+            self.rows = RowsFile(_AtOnce(), JsonLinesRows(COLUMNS, {}))
         elif targets.rows is not None:
             make = RecordRows if targets.record else ROW_FORMATS[targets.rows.suffix.lower()]
             writer = make(COLUMNS, {"path": info.path, "width": info.width, "height": info.height})
