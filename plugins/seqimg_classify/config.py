@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from seqimg.config import Config, Numbers, TaskConfig, Words
+from seqimg.config import Config, Numbers, TaskConfig, Words, odd_side, positive_widths
 
 __all__ = ["ClassifyConfig", "ClassifyRun"]
 
@@ -107,19 +107,9 @@ class ClassifyConfig(TaskConfig):
             {**_OF_ROWS, **values} if isinstance(values, dict) and values.get("model") == "rows" else values
         )
 
-    @field_validator("widths")
-    @classmethod
-    def _at_least_one(cls, widths: tuple[int, ...]) -> tuple[int, ...]:
-        if not widths or min(widths) < 1:
-            raise ValueError("give one positive width a level")
-        return widths
+    _widths = field_validator("widths")(positive_widths)
 
-    @field_validator("kernel_size")
-    @classmethod
-    def _odd(cls, size: int) -> int:
-        if size % 2 == 0:
-            raise ValueError("it has to be odd")
-        return size
+    _odd = field_validator("kernel_size")(odd_side)
 
     @field_validator("crops")
     @classmethod

@@ -2,7 +2,7 @@
 
 from pydantic import Field, field_validator, model_validator
 
-from seqimg.config import Config, Numbers, TaskConfig, Words
+from seqimg.config import Config, Numbers, TaskConfig, Words, odd_side, positive_widths
 
 __all__ = ["GROUPS", "DetectConfig", "DetectRun"]
 
@@ -76,12 +76,7 @@ class DetectConfig(TaskConfig):
             raise ValueError(f"the class {twice!r} is named twice")
         return classes
 
-    @field_validator("widths")
-    @classmethod
-    def _at_least_one(cls, widths: tuple[int, ...]) -> tuple[int, ...]:
-        if not widths or min(widths) < 1:
-            raise ValueError("give one positive width a level")
-        return widths
+    _widths = field_validator("widths")(positive_widths)
 
     @field_validator("groups")
     @classmethod
@@ -91,12 +86,7 @@ class DetectConfig(TaskConfig):
                 raise ValueError(f"there is no {group!r}, only {', '.join(GROUPS)}")
         return groups
 
-    @field_validator("kernel_size")
-    @classmethod
-    def _odd(cls, size: int) -> int:
-        if size % 2 == 0:
-            raise ValueError("it has to be odd")
-        return size
+    _odd = field_validator("kernel_size")(odd_side)
 
 
 class DetectRun(Config):

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from seqimg.config import Config, Numbers, Range, TaskConfig, Words
+from seqimg.config import Config, Numbers, Range, TaskConfig, Words, odd_side, positive_widths
 from seqimg_predict.terms import BALANCED, TERMS, parse_loss
 
 __all__ = ["BASELINES", "QUICK", "WAYS", "PredictConfig", "PredictRun"]
@@ -86,12 +86,7 @@ class PredictConfig(TaskConfig):
         "takes a tenth of a second a clip.",
     )
 
-    @field_validator("widths")
-    @classmethod
-    def _at_least_one(cls, widths: tuple[int, ...]) -> tuple[int, ...]:
-        if not widths or min(widths) < 1:
-            raise ValueError("give one positive width a level")
-        return widths
+    _widths = field_validator("widths")(positive_widths)
 
     @field_validator("augment")
     @classmethod
@@ -149,12 +144,7 @@ class PredictConfig(TaskConfig):
             raise ValueError("balance takes one weight above 0 more than there are thresholds")
         return self
 
-    @field_validator("kernel_size", "neighbourhood")
-    @classmethod
-    def _odd(cls, size: int) -> int:
-        if size % 2 == 0:
-            raise ValueError("it has to be odd")
-        return size
+    _odd = field_validator("kernel_size", "neighbourhood")(odd_side)
 
 
 class PredictRun(Config):

@@ -13,7 +13,16 @@ batch_size = 16
 In a file given with `--config` the keys may also stand outside a table.
 """
 
-from seqimg.config.classes import Config, Numbers, Range, ReadingConfig, TaskConfig, Words
+from seqimg.config.classes import (
+    Config,
+    Numbers,
+    Range,
+    ReadingConfig,
+    TaskConfig,
+    Words,
+    odd_side,
+    positive_widths,
+)
 from seqimg.config.sources import Resolved, check_flags, resolve_config, to_toml
 from seqimg.config.template import FieldWords, describe_fields, to_template
 
@@ -28,6 +37,8 @@ __all__ = [
     "Words",
     "check_flags",
     "describe_fields",
+    "odd_side",
+    "positive_widths",
     "resolve_config",
     "to_template",
     "to_toml",

@@ -7,7 +7,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serial
 from seqimg.masking import masked
 from seqimg.wording import joined
 
-__all__ = ["Config", "Numbers", "Range", "ReadingConfig", "TaskConfig", "Words"]
+__all__ = [
+    "Config",
+    "Numbers",
+    "Range",
+    "ReadingConfig",
+    "TaskConfig",
+    "Words",
+    "odd_side",
+    "positive_widths",
+]
 
 
 def _split(value: object) -> object:
@@ -24,6 +33,30 @@ Range = Annotated[tuple[float, ...], BeforeValidator(_split)]
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """Words; on the command line and in the environment separated by commas."""
+
+
+def positive_widths(widths: tuple[int, ...]) -> tuple[int, ...]:
+    """Refuse widths of levels of which none is given or one is no width, for `field_validator`.
+
+    Example:
+        >>> positive_widths((32, 48))
+        (32, 48)
+    """
+    if not widths or min(widths) < 1:
+        raise ValueError("give one positive width a level")
+    return widths
+
+
+def odd_side(side: int) -> int:
+    """Refuse an even side, which has no middle, for `field_validator`.
+
+    Example:
+        >>> odd_side(3)
+        3
+    """
+    if side % 2 == 0:
+        raise ValueError("it has to be odd")
+    return side
 
 
 class Config(BaseModel):
