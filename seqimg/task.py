@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqimg.config import Config, TaskConfig
+from seqimg.config import Config, TaskConfig, turnable
 from seqimg.data import Batch, Datasets, Part
 from seqimg.errors import UsageError
 from seqimg.panels import Panel
@@ -232,6 +232,23 @@ class Task(ABC, Generic[C, R, Answer]):
     def columns_for(cls, options: R) -> tuple[str, ...]:
         """Return the names of the values in the rows that `show` yields with these options; none if no rows."""
         return cls.columns
+
+    @classmethod
+    def while_live(cls, options: R) -> R:
+        """Return the options with which the task answers as frames come, for sources without an end.
+
+        A task that says something only after the last frame changes them here; by default nothing is changed.
+        """
+        return options
+
+    @classmethod
+    def controls(cls) -> tuple[str, ...]:
+        """Return the fields of `RunOptions` that people may turn while the task runs, on the live page for instance.
+
+        By default all that are a switch, a choice, or a number with both bounds. A change takes effect with the next
+        frame: `show` is called anew with the new options and the stream as it is.
+        """
+        return turnable(cls.RunOptions)
 
     @classmethod
     def row_formats(cls) -> Mapping[str, type[RowsWriter]]:

@@ -185,6 +185,11 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         """Return the columns of `--rolling`: of what has not happened yet there is nothing to say but its pictures."""
         return cls.columns if options.rolling else ()
 
+    @classmethod
+    def while_live(cls, options: PredictRun) -> PredictRun:
+        """Return options that predict from every frame, and compare, instead of once after the last."""
+        return options.model_copy(update={"rolling": True, "lead_in": 0})
+
     def show(self, stream: Stream, frames: Iterable[Seen], options: PredictRun) -> Iterator[Shown]:
         """Yield the frames to come after all others; or, rolling, every prediction beside what came."""
         work = rolling if options.rolling else ahead

@@ -42,7 +42,17 @@ def task_app(spec: TaskSpec) -> typer.Typer:
         "eval": with_flags(_eval(spec), reading=ReadingConfig, measures=measuring(config)),
     }.items():
         app.command(name, cls=SectionedCommand)(function)
+    if spec.commands is not None:
+        _join(app, resolve(spec.commands))
     return app
+
+
+def _join(app: typer.Typer, own: typer.Typer) -> None:
+    """Add a task's own commands and groups to those it gets; of two of one name its own one counts."""
+    names = {command.name for command in own.registered_commands}
+    app.registered_commands = [command for command in app.registered_commands if command.name not in names]
+    app.registered_commands += own.registered_commands
+    app.registered_groups += own.registered_groups
 
 
 def _train(spec: TaskSpec, config: type[TaskConfig]) -> Any:

@@ -23,11 +23,13 @@ from seqimg.config.classes import (
     odd_side,
     positive_widths,
 )
+from seqimg.config.controls import Control, controls_of, turnable
 from seqimg.config.sources import Resolved, check_flags, resolve_config, to_toml
 from seqimg.config.template import FieldWords, describe_fields, to_template
 
 __all__ = [
     "Config",
+    "Control",
     "FieldWords",
     "Numbers",
     "Range",
@@ -36,10 +38,12 @@ __all__ = [
     "TaskConfig",
     "Words",
     "check_flags",
+    "controls_of",
     "describe_fields",
     "odd_side",
     "positive_widths",
     "resolve_config",
     "to_template",
     "to_toml",
+    "turnable",
 ]

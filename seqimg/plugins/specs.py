@@ -131,15 +131,21 @@ class TaskSpec(Spec):
 
     `run_options` names the pydantic class whose fields are the extra flags of `seqimg TASK run`.
     The configuration modules import no torch, so that help stays quick.
+
+    Attributes:
+        commands: Optional `"module:attribute"` of a `typer.Typer` whose commands join `train`, `run` and `eval` in
+            `seqimg TASK`, in the place of those of the same name. Its module imports no torch either.
     """
 
     task: str
     config: str
     run_options: str
+    commands: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_targets("task", "config", "run_options")
+        own = ["commands"] if self.commands is not None else []
+        self._check_targets("task", "config", "run_options", *own)
 
 
 @dataclass(frozen=True, kw_only=True)
