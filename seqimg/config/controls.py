@@ -75,16 +75,17 @@ def _control(name: str, field: FieldInfo) -> Control | None:
         return Control(name, "choice", field.default, about, choices=get_args(kind))
     if kind not in (int, float):
         return None
-    lows = [
-        float(mark.ge if isinstance(mark, Ge) else mark.gt)
-        for mark in field.metadata
-        if isinstance(mark, Ge | Gt)
-    ]
-    highs = [
-        float(mark.le if isinstance(mark, Le) else mark.lt)
-        for mark in field.metadata
-        if isinstance(mark, Le | Lt)
-    ]
-    if not lows or not highs:
+    low, high = _bounds(field)
+    if low is None or high is None:
         return None
-    return Control(name, "number", field.default, about, max(lows), min(highs), whole=kind is int)
+    return Control(name, "number", field.default, about, low, high, whole=kind is int)
+
+
+def _bounds(field: FieldInfo) -> tuple[float | None, float | None]:
+    low = high = None
+    for mark in field.metadata:
+        if isinstance(mark, Ge | Gt):
+            low = float(str(mark.ge if isinstance(mark, Ge) else mark.gt))
+        if isinstance(mark, Le | Lt):
+            high = float(str(mark.le if isinstance(mark, Le) else mark.lt))
+    return low, high
