@@ -50,25 +50,45 @@ class SeqimgError(Exception):
 
 
 class UsageError(SeqimgError):
-    """The command line, an option or a configuration value is wrong (exit code 2)."""
+    """The command line, an option or a configuration value is wrong (exit code 2).
+
+    Example:
+        >>> UsageError("--steps cannot be 0", why="it is a whole number from 1 up").why
+        'it is a whole number from 1 up'
+    """
 
     exit_code = 2
 
 
 class UnavailableError(SeqimgError):
-    """A plugin, kernel or optional package that was asked for is missing or cannot run (exit code 3)."""
+    """A plugin, kernel or optional package that was asked for is missing or cannot run (exit code 3).
+
+    Example:
+        >>> print(UnavailableError("there is no plugin 'radr'", hint="seqimg plugins list"))
+        there is no plugin 'radr'
+        Try: seqimg plugins list
+    """
 
     exit_code = 3
 
 
 class CheckFailedError(SeqimgError):
-    """A check ran and found a fault (exit code 4)."""
+    """A check ran and found a fault (exit code 4).
+
+    Example:
+        >>> CheckFailedError("2 of 9 checks failed").exit_code
+        4
+    """
 
     exit_code = 4
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return the known name nearest to `word`, or None when nothing is near.
+
+    Args:
+        word: What somebody wrote.
+        known: What there is.
 
     Example:
         >>> did_you_mean("conv_gur", ["conv_gru", "conv_lstm"])

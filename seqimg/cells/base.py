@@ -107,6 +107,8 @@ class Cell(ABC):
 
         Weights are uniform with variance 1 / fan-in, which gives gates of unit scale; vectors
         (biases, peepholes) are zero, which leaves the gates half open.
+
+        It is of the shape that `shapes()` gives.
         """
         value = torch.zeros(self.shapes()[name])
         if value.ndim > 1:
@@ -141,12 +143,20 @@ class Cell(ABC):
         """
 
     def output(self, state: Tensor) -> Tensor:
-        """Return what the layer above sees of the state, `[B, C, H, W]`: here, all of it."""
+        """Return what the layer above sees of the state, `[B, C, H, W]`: here, all of it.
+
+        Args:
+            state: The state after a step, `[B, S, H, W]`.
+        """
         return state
 
 
 def spread(bias: Tensor, frames: Tensor) -> Tensor:
     """Return `bias [P]` at every pixel of frames `[N, 0, H, W]` that have no channels: `[N, P, H, W]`.
+
+    Args:
+        bias: `[P]`, one number a channel.
+        frames: `[N, 0, H, W]`, of which only the size is looked at; `[N, 0]` for rank 0.
 
     Example:
         >>> spread(torch.ones(6), torch.empty(5, 0, 3, 4)).shape

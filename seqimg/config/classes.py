@@ -38,6 +38,9 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 def positive_widths(widths: tuple[int, ...]) -> tuple[int, ...]:
     """Refuse widths of levels of which none is given or one is no width, for `field_validator`.
 
+    Args:
+        widths: What was given, channels a level.
+
     Example:
         >>> positive_widths((32, 48))
         (32, 48)
@@ -50,6 +53,9 @@ def positive_widths(widths: tuple[int, ...]) -> tuple[int, ...]:
 def odd_side(side: int) -> int:
     """Refuse an even side, which has no middle, for `field_validator`.
 
+    Args:
+        side: What was given, in pixels.
+
     Example:
         >>> odd_side(3)
         3
@@ -60,13 +66,25 @@ def odd_side(side: int) -> int:
 
 
 class Config(BaseModel):
-    """Base of all configuration: frozen, and unknown keys are errors."""
+    """Base of all configuration: frozen, and unknown keys are errors.
+
+    Example:
+        >>> class Options(Config):
+        ...     strength: float = 1.0
+        >>> Options(strength=0.5)
+        Options(strength=0.5)
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class ReadingConfig(Config):
-    """How sequences are read: what `open_sequence` understands."""
+    """How sequences are read: what `open_sequence` understands.
+
+    Example:
+        >>> ReadingConfig(gaps="hold", value_range=(0, 4095)).value_range
+        (0.0, 4095.0)
+    """
 
     on_error: Literal["error", "skip", "truncate"] = Field(
         "error", description="Damaged frames: refuse the sequence, leave them out, or end before the first."
@@ -120,6 +138,10 @@ class TaskConfig(ReadingConfig):
 
     Each field is a flag of `seqimg TASK train`, a TOML key, an environment variable and a line
     of the model folder's `config.json`.
+
+    Example:
+        >>> TaskConfig(data=("clip.mp4",), steps=100).batch_size
+        8
     """
 
     data: Words = Field(

@@ -27,6 +27,13 @@ class Control:
         high: A number's highest value.
         whole: Whether only whole numbers will do.
         choices: What can be chosen.
+
+    Example:
+        >>> class Options(Config):
+        ...     light: bool = False
+        >>> [control] = controls_of(Options, ["light"])
+        >>> control.kind, control.value, control.low
+        ('switch', False, None)
     """
 
     name: str
@@ -42,6 +49,9 @@ class Control:
 def turnable(config: type[Config]) -> tuple[str, ...]:
     """Return the fields that can be turned: switches, choices of words, and numbers with both bounds.
 
+    Args:
+        config: The class.
+
     Example:
         >>> from pydantic import Field
         >>> class Options(Config):
@@ -55,6 +65,10 @@ def turnable(config: type[Config]) -> tuple[str, ...]:
 
 def controls_of(config: type[Config], names: Iterable[str]) -> tuple[Control, ...]:
     """Return what can be turned of some fields of a configuration class, in their order.
+
+    Args:
+        config: The class.
+        names: Its fields to look at; those that cannot be turned are left out.
 
     Example:
         >>> from pydantic import Field

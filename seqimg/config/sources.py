@@ -25,6 +25,10 @@ class Resolved(Generic[C]):
     Attributes:
         config: The validated values.
         sources: Field name to `"default"`, a file's path, `"environment"` or `"flag"`.
+
+    Example:
+        >>> resolve_config(Config, "predict")
+        Resolved(config=Config(), sources={})
     """
 
     config: C
@@ -73,6 +77,10 @@ def resolve_config(
 def check_flags(config_class: type[C], flags: Mapping[str, object]) -> C:
     """Fill options that only the command line sets.
 
+    Args:
+        config_class: The class to fill.
+        flags: What was given, by field name; other fields keep their defaults.
+
     Raises:
         UsageError: A wrong value, naming the flag.
 
@@ -92,6 +100,10 @@ def check_flags(config_class: type[C], flags: Mapping[str, object]) -> C:
 
 def to_toml(section: str, resolved: Resolved[C]) -> str:
     """Write a configuration as TOML, each line with its source as a comment.
+
+    Args:
+        section: Name of the table: the task.
+        resolved: The values, and where each came from.
 
     Example:
         >>> from seqimg.config import TaskConfig

@@ -29,6 +29,10 @@ class FieldWords:
         description: What it is, in a sentence.
         accepts: The values it takes.
         default: Its default; None if it is not set.
+
+    Example:
+        >>> describe_fields(TaskConfig, "predict")[-1].heading
+        'Reading sequences'
     """
 
     name: str
@@ -40,6 +44,10 @@ class FieldWords:
 
 def describe_fields(config_class: type[Config], task: str) -> list[FieldWords]:
     """Describe every field of a configuration, the task's own first.
+
+    Args:
+        config_class: The class.
+        task: Name of the task it belongs to.
 
     Example:
         >>> words = describe_fields(TaskConfig, "predict")
@@ -64,6 +72,10 @@ def to_template(config_class: type[Config], task: str) -> str:
     """Write a TOML file with every field as a comment: what it is, what it takes, its default.
 
     A line counts once its `#` is taken away; all others stay at their defaults.
+
+    Args:
+        config_class: The class.
+        task: Name of the task it belongs to, which becomes the table's.
 
     Example:
         >>> text = to_template(TaskConfig, "predict")

@@ -25,6 +25,11 @@ class Controls:
         update: `[B, T, 1|S, 1|H, 1|W]`; None is 1 everywhere.
         gate_bias: `[B, 1|T, P, 1|H, 1|W]`, added to the pre-activations; None is 0 everywhere.
         recompute: Keep no gates for the backward pass but compute them a second time there.
+
+    Example:
+        >>> import torch
+        >>> Controls(keep=torch.tensor([[1.0, 0.0]])).features  # a cut before the second frame
+        ('keep',)
     """
 
     keep: Tensor | None = None

@@ -35,6 +35,10 @@ class CallSignature:
         dtype: dtype name without the prefix, for example `"float32"`.
         options: The cell's own attributes as pairs (kernel size, reset, …).
         features: What of [seqimg.kernels.Controls][] is in use, for example `("keep",)`.
+
+    Example:
+        >>> CallSignature("conv_gru.sequence", "cpu", "float32").features
+        ()
     """
 
     op: str
@@ -46,7 +50,17 @@ class CallSignature:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One registered kernel and every reason why it cannot serve a call; no reason means it can."""
+    """One registered kernel and every reason why it cannot serve a call; no reason means it can.
+
+    Attributes:
+        spec: The kernel.
+        reasons: Why it cannot serve the call, each in a few words.
+
+    Example:
+        >>> worst = explain(CallSignature("conv_gru.sequence", "cpu", "float64"))[-1]
+        >>> worst.spec.name, worst.reasons
+        ('reference', ())
+    """
 
     spec: KernelSpec
     reasons: tuple[str, ...]
@@ -55,6 +69,9 @@ class Candidate:
 @contextmanager
 def use_kernel(name: str) -> Iterator[None]:
     """Ask for kernel `name` in the block; `"auto"` returns to automatic choice.
+
+    Args:
+        name: The kernel, or `auto`.
 
     Example:
         >>> with use_kernel("reference"):
@@ -77,6 +94,10 @@ def select(signature: CallSignature, choice: str | None = None) -> Kernel:
 
     Raises:
         UnavailableError: The kernel asked for is unknown or cannot serve the call, or none can.
+
+    Example:
+        >>> select(CallSignature("conv_gru.sequence", "cpu", "float64"), "reference").__name__
+        'sequence'
     """
     return _select(signature, asked_for(choice))
 
@@ -85,6 +106,10 @@ def offers(op: str, choice: str | None = None) -> bool:
     """Say whether automatic choice is asked for, or a kernel that `op` has.
 
     A call that two ops could serve goes to the one that has the kernel asked for.
+
+    Args:
+        op: The op, such as `conv_gru.step`.
+        choice: A kernel's name, or None to follow `use_kernel` and `SEQIMG_KERNEL`.
 
     Example:
         >>> offers("conv_gru.step"), offers("conv_gru.step", "fused")
@@ -99,6 +124,9 @@ def offers(op: str, choice: str | None = None) -> bool:
 def explain(signature: CallSignature) -> list[Candidate]:
     """List every kernel registered for the op, best first, with its reasons to refuse.
 
+    Args:
+        signature: What the call looks like.
+
     Example:
         >>> [c.spec.name for c in explain(CallSignature("traj_gru.sequence", "cpu", "float64"))]
         ['reference']
@@ -109,7 +137,16 @@ def explain(signature: CallSignature) -> list[Candidate]:
 
 
 def asked_for(choice: str | None = None) -> str:
-    """Return the name of the kernel asked for: the argument's, the context's, the environment's, or `"auto"`."""
+    """Return the name of the kernel asked for: the argument's, the context's, the environment's, or `"auto"`.
+
+    Args:
+        choice: What the caller asks for, if anything.
+
+    Example:
+        >>> with use_kernel("reference"):
+        ...     asked_for(), asked_for("fused")
+        ('reference', 'fused')
+    """
     return choice or _CHOICE.get() or os.environ.get("SEQIMG_KERNEL") or "auto"
 
 

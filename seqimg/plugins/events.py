@@ -19,6 +19,10 @@ class RunInfo:
         config: The whole configuration, in values that JSON can say.
         steps: Steps planned.
         device: Where it computes, `"cpu"` or `"cuda"`.
+
+    Example:
+        >>> RunInfo("predict", "runs/predict/1", {"seed": 0}, steps=100, device="cpu").steps
+        100
     """
 
     task: str

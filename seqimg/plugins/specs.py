@@ -36,6 +36,9 @@ _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 def resolve(target: str) -> Any:
     """Import and return what `"module:attribute"` names.
 
+    Args:
+        target: Where the code is; the attribute may lie deeper, `module:Class.method`.
+
     Raises:
         UnavailableError: The module does not import, or has no such attribute.
 
@@ -82,7 +85,15 @@ class Spec:
 
 @dataclass(frozen=True, kw_only=True)
 class CellSpec(Spec):
-    """A recurrent cell: `cell` names a class that follows [seqimg.cells.Cell][]."""
+    """A recurrent cell: a class that follows [seqimg.cells.Cell][].
+
+    Attributes:
+        cell: `"module:attribute"` of the class.
+
+    Example:
+        >>> CellSpec(name="leaky", summary="Leaky average.", cell="seqimg_leaky.cell:LeakyCell").cell
+        'seqimg_leaky.cell:LeakyCell'
+    """
 
     cell: str
 
@@ -107,6 +118,11 @@ class KernelSpec(Spec):
         status: Only `"stable"` kernels are taken automatically; `"experimental"` ones on request;
             `"broken"` ones never.
         note: Optional words for those who ask why it is not taken, for example what it still lacks.
+
+    Example:
+        >>> spec = KernelSpec(name="mine", summary="Mine.", op="gru.step", kernel="seqimg_mine.kernels:step")
+        >>> spec.devices, spec.status
+        (('*',), 'stable')
     """
 
     op: str
@@ -135,6 +151,16 @@ class TaskSpec(Spec):
     Attributes:
         commands: Optional `"module:attribute"` of a `typer.Typer` whose commands join `train`, `run` and `eval` in
             `seqimg TASK`, in the place of those of the same name. Its module imports no torch either.
+
+    Example:
+        >>> TaskSpec(
+        ...     name="radar",
+        ...     summary="Forecast rain.",
+        ...     task="seqimg_radar.task:RadarTask",
+        ...     config="seqimg_radar.config:RadarConfig",
+        ...     run_options="seqimg_radar.config:RadarRun",
+        ... ).commands is None
+        True
     """
 
     task: str
@@ -156,6 +182,10 @@ class DatasetSpec(Spec):
         dataset: `"module:attribute"` of a [Generator][seqimg.data.generators.generator.Generator] function.
         batch: Optional `"module:attribute"` of a function that makes many sequences at once, a
             [BatchGenerator][seqimg.data.generators.generator.BatchGenerator] with the same options.
+
+    Example:
+        >>> DatasetSpec(name="waves", summary="Moving waves.", dataset="seqimg_waves.data:waves").batch is None
+        True
     """
 
     dataset: str
@@ -179,6 +209,10 @@ class FormatSpec(Spec):
         writer: `"module:attribute"` of a callable `(path, info) -> SequenceWriter`, or None.
         isolate: Whether commands read it in a process of its own, because the code that decodes it
             could be brought down by a damaged file.
+
+    Example:
+        >>> FormatSpec(name="ser", summary="SER.", suffixes=(".ser",), reader="seqimg_ser.files:Ser").isolate
+        True
     """
 
     suffixes: tuple[str, ...] = ()
@@ -198,7 +232,15 @@ class FormatSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class LayoutSpec(Spec):
-    """A way in which data sets lie on the disk: `layout` names a [Layout][seqimg.data.layouts.Layout] of this name."""
+    """A way in which data sets lie on the disk: a [Layout][seqimg.data.layouts.Layout] of this name.
+
+    Attributes:
+        layout: `"module:attribute"` of the layout.
+
+    Example:
+        >>> LayoutSpec(name="tiles", summary="Radar tiles.", layout="seqimg_radar.tiles:TILES").name
+        'tiles'
+    """
 
     layout: str
 
@@ -216,6 +258,10 @@ class FrameOpSpec(Spec):
     Attributes:
         op: `"module:attribute"` of a callable `(arguments, info) -> FrameOp`: the arguments as they were
             written, by name, and what the frames are; see [seqimg.sequences.prepared.FrameOp][].
+
+    Example:
+        >>> FrameOpSpec(name="dehaze", summary="Take the haze away.", op="seqimg_haze.ops:Dehaze").op
+        'seqimg_haze.ops:Dehaze'
     """
 
     op: str
@@ -227,7 +273,15 @@ class FrameOpSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class CommandSpec(Spec):
-    """A command group or command of the CLI: `app` names a `typer.Typer`."""
+    """A command, or a group of commands, of the command line.
+
+    Attributes:
+        app: `"module:attribute"` of the `typer.Typer`; its module imports nothing heavy.
+
+    Example:
+        >>> CommandSpec(name="tidy", summary="Remove old runs.", app="seqimg_tidy.cli:app").app
+        'seqimg_tidy.cli:app'
+    """
 
     app: str
 
@@ -238,7 +292,15 @@ class CommandSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckSpec(Spec):
-    """A line of `seqimg doctor`: `check` names a function returning a [seqimg.plugins.CheckResult][]."""
+    """A line of `seqimg doctor`: a function that returns a [seqimg.plugins.CheckResult][].
+
+    Attributes:
+        check: `"module:attribute"` of the function.
+
+    Example:
+        >>> CheckSpec(name="radar", summary="The radar feed.", check="seqimg_radar.checks:feed").name
+        'radar'
+    """
 
     check: str
 
@@ -255,6 +317,10 @@ class CheckResult:
         state: `"ok"`, `"warn"` (works, but less well) or `"fail"`.
         detail: What was found, in one line.
         fix: What to do about it, if anything.
+
+    Example:
+        >>> CheckResult(state="warn", detail="0.5 GB free", fix="make room").state
+        'warn'
     """
 
     state: Literal["ok", "warn", "fail"]

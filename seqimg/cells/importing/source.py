@@ -28,7 +28,18 @@ _LISTED = 6
 
 
 class Imported(NamedTuple):
-    """A cell and its parameters by canonical name."""
+    """A cell and its parameters by canonical name.
+
+    Attributes:
+        cell: The cell, with the options that the weights imply.
+        weights: Its parameters, of the shapes that `cell.shapes()` gives.
+
+    Example:
+        >>> import torch
+        >>> from seqimg.cells.importing import import_cell
+        >>> import_cell("torch_gru", torch.nn.GRU(3, 4).state_dict()).cell.hidden_channels
+        4
+    """
 
     cell: Cell
     weights: dict[str, Tensor]
