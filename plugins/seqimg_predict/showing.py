@@ -42,13 +42,15 @@ class _Watched:
 
     def knows_enough(self) -> bool:
         """Whether there was as much as the model needs to predict from."""
-        return self._stream.frames_seen >= self._config.context
+        return self._stream.age >= self._config.context
 
     def check(self) -> None:
-        """Refuse a source that ended too early."""
+        """Refuse a source that ended too early, or began anew too shortly before its end."""
         if not self.knows_enough():
+            reset = self._stream.last_reset
+            since = "" if reset is None else f" from frame {reset.frame} on ({reset.reason})"
             raise SeqimgError(
-                f"the sequence has {self._stream.frames_seen} frames, this model needs {self._config.context} "
+                f"the sequence has {self._stream.age} frames{since}, this model needs {self._config.context} "
                 "to predict from",
                 why="it was trained with that much context",
             )
@@ -99,10 +101,11 @@ def rolling(
     several predictions of one frame the one that looks furthest ahead is shown.
     """
     watched, waiting = _Watched(stream, config), dict[int, _Waiting]()
-    number = 0
+    number, answered = 0, False
     for number, seen in enumerate(frames):
         found = waiting.pop(number, None)
         if found is not None:
+            answered = True
             yield _beside(seen, found)
         watched.read(seen.frame)
         if watched.knows_enough() and (number + 1 - config.context) % options.every == 0:
@@ -111,7 +114,8 @@ def rolling(
             first = max(waiting, default=number) - number
             for lead, picture in enumerate(watched.predict(options.horizon, first), start=first + 1):
                 waiting[number + lead] = _Waiting(picture, watched.last, lead)
-    watched.check()
+    if not answered:
+        watched.check()
     if stream.frames_seen == config.context:
         raise SeqimgError(
             f"the sequence has {stream.frames_seen} frames, all of which this model needs to predict from",

@@ -1,0 +1,79 @@
+"""A model plus its state: what it remembers, and when it begins anew."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqimg.errors import SeqimgError
+from seqimg.nn import ConvGRU
+from seqimg.streaming import Stream
+
+
+class Counting(nn.Module):
+    """Says how many frames it remembers."""
+
+    def forward(self, frames: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        before = frames.new_zeros(len(frames)) if state is None else state
+        after = before + frames.shape[1]
+        return after[:, None], after
+
+
+def frames(count: int, *size: int) -> Tensor:
+    return torch.rand(count, *(size or (3, 16, 12)), generator=torch.Generator().manual_seed(count))
+
+
+def test_single_steps_are_the_whole_clip() -> None:
+    layer, clip = ConvGRU(3, (4, 5)), frames(6)
+    with torch.inference_mode():
+        whole = layer(clip[None])[0]
+    stream = Stream(layer)
+    torch.testing.assert_close(torch.cat(list(stream.run(clip)), dim=1), whole, rtol=0, atol=1e-5)
+    assert (stream.age, stream.frames_seen, stream.last_reset) == (6, 6, None)
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (frames(1, 3, 8, 12)[0], "frames of 12×8 pixels after 12×16"),
+        (frames(1, 1, 16, 12)[0], "frames of 1 channels after 3"),
+        (frames(1).double()[0], "frames of float64 after float32"),
+    ],
+)
+def test_other_frames_begin_anew(other: Tensor, reason: str) -> None:
+    stream = Stream(Counting())
+    assert [int(stream.step(frame)) for frame in frames(3)] == [1, 2, 3]
+    assert int(stream.step(other)) == 1
+    assert stream.last_reset is not None
+    assert (stream.last_reset.frame, stream.last_reset.reason) == (3, reason)
+    assert (stream.age, stream.frames_seen, stream.resets) == (1, 4, 1)
+    assert int(stream.step(other)) == 2
+
+
+def test_without_memory_every_frame_is_the_first() -> None:
+    stream = Stream(Counting(), remember=False)
+    assert [int(stream.step(frame)) for frame in frames(3)] == [1, 1, 1]
+    assert stream.state is not None
+    assert stream.age == 3
+    stream.remember = True
+    assert int(stream.step(frames(1)[0])) == 2
+
+
+def test_times_rise() -> None:
+    stream, frame = Stream(Counting()), frames(1)[0]
+    stream.step(frame, 0.5)
+    stream.step(frame)
+    for pts in (0.5, 0.4, float("nan"), float("inf")):
+        with pytest.raises(SeqimgError, match="comes at"):
+            stream.step(frame, pts)
+    assert int(stream.step(frame, 0.6)) == 3
+    stream.reset("another file")
+    assert int(stream.step(frame, 0.0)) == 1
+    assert stream.last_reset is not None
+    assert (stream.last_reset.frame, stream.last_reset.reason) == (3, "another file")
+
+
+def test_missing_values_are_the_lower_end() -> None:
+    layer, frame = ConvGRU(3, 4), frames(1)[0]
+    holed, black = frame.clone(), frame.clone()
+    holed[:, :4], black[:, :4] = torch.nan, 0
+    torch.testing.assert_close(Stream(layer).step(holed), Stream(layer).step(black), rtol=0, atol=0)
