@@ -47,6 +47,9 @@ _PALETTE: tuple[Colour, ...] = (
 def colour_of(number: int) -> Colour:
     """Return the colour of a class or a track: the same for the same number, others for those near it.
 
+    Args:
+        number: Of a class or a track.
+
     Example:
         >>> from seqimg.drawing import colour_of
         >>> colour_of(3) == colour_of(3), colour_of(3) == colour_of(4)

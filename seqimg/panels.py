@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 __all__ = ["Column", "Curve", "Panel", "Picture", "Table", "Value"]
 
 Value: TypeAlias = int | float | str | None
+"""What a table holds: a number, a word, or nothing."""
 Numbers: TypeAlias = Sequence[float | None]
 
 _TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"GIF8": "image/gif", b"RIFF": "image/webp"}
@@ -23,6 +24,10 @@ class Column:
     Attributes:
         name: Its name, with the unit or convention if it has one.
         better: Which end is the good one; the best value is then marked.
+
+    Example:
+        >>> Column(name="MSE", better="lower").better
+        'lower'
     """
 
     name: str
@@ -83,6 +88,10 @@ class Curve:
 
     Raises:
         ValueError: A series or band has lists of different lengths, or a band has no series.
+
+    Example:
+        >>> Curve(name="Loss", x_label="step", y_label="loss", series={"model": ([1, 2], [0.5, 0.4])}).log_y
+        False
     """
 
     name: str
@@ -103,7 +112,11 @@ class Curve:
 
     @staticmethod
     def number(value: float | None) -> float:
-        """Return a value as a number, NaN where there is none."""
+        """Return a value as a number, NaN where there is none.
+
+        Args:
+            value: A number, or None.
+        """
         return float("nan") if value is None or isnan(value) else float(value)
 
 
@@ -118,6 +131,10 @@ class Picture:
 
     Raises:
         ValueError: The data are none of these.
+
+    Example:
+        >>> Picture(title="A dot", caption="Red.", data=b"GIF89a").mime
+        'image/gif'
     """
 
     title: str

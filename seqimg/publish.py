@@ -32,9 +32,17 @@ _PIECE = 1 << 24  # bytes handed to the system at once
 def check_writable(path: Path, *, overwrite: bool = False) -> None:
     """Refuse, before any work is done, a target that cannot be written.
 
+    Args:
+        path: What is going to be written.
+        overwrite: Whether what is there is replaced.
+
     Raises:
         SeqimgError: The target exists and `overwrite` is off or it is a device, or its folder cannot be
             written.
+
+    Example:
+        >>> check_writable(Path(tmp) / "new.csv")
+        >>> check_writable(Path(tmp) / "no" / "such" / "folder" / "new.csv")  # folders are made later
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise SeqimgError(
@@ -55,6 +63,10 @@ def check_writable(path: Path, *, overwrite: bool = False) -> None:
 @contextmanager
 def publish_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary path with `path`'s suffix; on success sync it and rename it to `path`.
+
+    Args:
+        path: The file to write.
+        overwrite: Whether what is there is replaced.
 
     Raises:
         SeqimgError: The target cannot be written, or the disk is full. Nothing is left behind.
@@ -87,8 +99,18 @@ def publish_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
     An existing folder is moved aside first and removed only after the new one is in place.
 
+    Args:
+        path: The folder to write.
+        overwrite: Whether what is there is replaced.
+
     Raises:
         SeqimgError: The target cannot be written, or the disk is full. Nothing is left behind.
+
+    Example:
+        >>> with publish_folder(Path(tmp) / "model") as temporary:
+        ...     _ = (temporary / "config.json").write_text("{}")
+        >>> [path.name for path in (Path(tmp) / "model").iterdir()]
+        ['config.json']
     """
     check_writable(path, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,8 +137,17 @@ def publish_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented, sorted JSON; NaN and infinities are refused.
 
+    Args:
+        path: The file, which is replaced.
+        value: What JSON can say: dicts, lists, strings, numbers.
+
     Raises:
         ValueError: The value holds NaN or infinity.
+
+    Example:
+        >>> write_json(Path(tmp) / "a.json", {"steps": 100})
+        >>> (Path(tmp) / "a.json").read_text().split()
+        ['{', '"steps":', '100', '}']
     """
     text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
     # Bytes in file names that are no text become JSON's escapes.
@@ -126,8 +157,17 @@ def write_json(path: Path, value: Any) -> None:
 def write_synced(path: Path, content: bytes) -> None:
     """Write a file and wait until the disk has it.
 
+    Args:
+        path: The file, which must not exist.
+        content: What it holds.
+
     Raises:
         OSError: It cannot be written.
+
+    Example:
+        >>> write_synced(Path(tmp) / "a.bin", b"123")
+        >>> (Path(tmp) / "a.bin").read_bytes()
+        b'123'
     """
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
@@ -149,6 +189,10 @@ def explained(path: Path, needed: int | None = None) -> Iterator[None]:
 
     Raises:
         SeqimgError: The system refused.
+
+    Example:
+        >>> with explained(Path(tmp) / "note.txt"):
+        ...     _ = (Path(tmp) / "note.txt").write_text("room enough")
     """
     try:
         yield
@@ -168,8 +212,14 @@ def explained(path: Path, needed: int | None = None) -> Iterator[None]:
 def sync(path: Path) -> None:
     """Wait until the disk has a file or folder.
 
+    Args:
+        path: The file or folder.
+
     Raises:
         OSError: It cannot.
+
+    Example:
+        >>> sync(Path(tmp))
     """
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -179,7 +229,17 @@ def sync(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder with all in it, if it is there and can be removed."""
+    """Remove a file or a folder with all in it, if it is there and can be removed.
+
+    Args:
+        path: What is to go.
+
+    Example:
+        >>> (Path(tmp) / "old").mkdir()
+        >>> remove(Path(tmp) / "old")
+        >>> (Path(tmp) / "old").exists()
+        False
+    """
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -44,6 +44,13 @@ class RowsWriter(ABC):
         columns: The rows' names, in their order.
         about: What the rows are about: `path`, `width`, `height`, `fps`, `frame_count` (None if it is not
             stated), `task`, and `labels`, the names of the classes.
+
+    Example:
+        >>> class Lines(RowsWriter):
+        ...     def row(self, row, *, first):
+        ...         return " ".join(str(row[name]) for name in self.columns)
+        >>> Lines(["frame", "label"], {}).row({"frame": 3, "label": "run"}, first=True)
+        '3 run'
     """
 
     def __init__(self, columns: Sequence[str], about: Mapping[str, Any]) -> None:
@@ -55,7 +62,12 @@ class RowsWriter(ABC):
 
     @abstractmethod
     def row(self, row: Row, *, first: bool) -> str:
-        """Return a row."""
+        """Return a row.
+
+        Args:
+            row: The values, by the names of the columns.
+            first: Whether no row went before.
+        """
 
     def end(self) -> str:
         """Return what stands after all rows."""
@@ -150,10 +162,18 @@ ROW_FORMATS: Mapping[str, type[RowsWriter]] = {".csv": CsvRows, ".json": JsonRow
 
 
 class TextTarget(Protocol):
-    """Where text goes: an open file, or anything else with a `write`."""
+    """Where text goes: an open file, or anything else with a `write`.
+
+    Example:
+        >>> target: TextTarget = io.StringIO()
+    """
 
     def write(self, text: str, /) -> object:
-        """Append text."""
+        """Append text.
+
+        Args:
+            text: What is appended.
+        """
 
 
 class RowsFile:
@@ -161,6 +181,17 @@ class RowsFile:
 
     Attributes:
         count: Rows written.
+
+    Args:
+        file: Where the text goes.
+        writer: What makes text of rows.
+
+    Example:
+        >>> file = io.StringIO()
+        >>> rows = RowsFile(file, JsonLinesRows(["label"], {}))
+        >>> rows.add([{"label": "run"}])
+        >>> rows.count, file.getvalue().strip()
+        (1, '{"label": "run"}')
     """
 
     def __init__(self, file: TextTarget, writer: RowsWriter) -> None:
@@ -168,7 +199,11 @@ class RowsFile:
         file.write(writer.begin())
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Append rows."""
+        """Append rows.
+
+        Args:
+            rows: Values by the names of the columns.
+        """
         for row in rows:
             self._file.write(self._writer.row(row, first=self.count == 0))
             self.count += 1
@@ -181,6 +216,11 @@ class RowsFile:
 @contextmanager
 def rows_file(path: Path, writer: RowsWriter, *, overwrite: bool = False) -> Iterator[RowsFile]:
     r"""Open a file of rows that is whole or absent.
+
+    Args:
+        path: The file.
+        writer: What makes text of rows.
+        overwrite: Whether an existing file is replaced.
 
     Raises:
         SeqimgError: It exists, or cannot be written.

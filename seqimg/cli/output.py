@@ -25,6 +25,11 @@ class Table:
     Attributes:
         columns: The headings.
         rows: One string for each column.
+
+    Example:
+        >>> Output().data([], Table(("cell", "kernels"), [["conv_gru", "2"]]))
+        cell      kernels
+        conv_gru  2
     """
 
     columns: Sequence[str]
@@ -36,6 +41,12 @@ class Bar(Protocol):
 
     Attributes:
         visible: Whether somebody can see it.
+
+    Example:
+        >>> with Output().progress("Reading", total=3) as bar:
+        ...     bar.advance()
+        ...     bar.visible
+        False
     """
 
     visible: bool
@@ -43,13 +54,21 @@ class Bar(Protocol):
     def advance(self, steps: float = 1, **figures: float | str) -> None:
         """Count `steps` more as done and show figures beside the bar: numbers with their names, text as it is.
 
+        Args:
+            steps: How many more are done.
+            figures: What to show beside the bar.
+
         Example:
             >>> with Output().progress("Training", total=2) as bar:
             ...     bar.advance(loss=0.5, speed="90 frames/s")
         """
 
     def set_total(self, total: float) -> None:
-        """Say anew how many steps make it whole."""
+        """Say anew how many steps make it whole.
+
+        Args:
+            total: How many there are in all.
+        """
 
 
 class Output:
@@ -91,16 +110,28 @@ class Output:
             print(printable(human), flush=True)
 
     def say(self, text: str) -> None:
-        """Tell something on stderr; silent with `--quiet`."""
+        """Tell something on stderr; silent with `--quiet`.
+
+        Args:
+            text: One or more lines.
+        """
         if not self.quiet:
             print(printable(text), file=sys.stderr, flush=True)
 
     def warn(self, text: str) -> None:
-        """Tell on stderr, even with `--quiet`, that something is not as asked for."""
+        """Tell on stderr, even with `--quiet`, that something is not as asked for.
+
+        Args:
+            text: One line, without `Warning:`.
+        """
         print(f"Warning: {printable(text)}", file=sys.stderr, flush=True)
 
     def hint(self, text: str) -> None:
-        """Tell on stderr one command to try next; silent with `--quiet`."""
+        """Tell on stderr one command to try next; silent with `--quiet`.
+
+        Args:
+            text: The command.
+        """
         self.say(f"Try: {text}")
 
     @contextmanager
@@ -124,6 +155,9 @@ class Output:
 def command(*words: str | Path) -> str:
     """Return a command line that a shell reads as these words.
 
+    Args:
+        words: The command, its options and values.
+
     Example:
         >>> command("seqimg", "predict", "run", Path("my clip.mp4"))
         "seqimg predict run 'my clip.mp4'"
@@ -146,6 +180,9 @@ def printable(text: str) -> str:
 
     Bytes are spelt as JSON does; codes that move a terminal's cursor become spaces.
 
+    Args:
+        text: Any text.
+
     Example:
         >>> print(printable("a\udcff.mp4"))
         a\udcff.mp4
@@ -155,6 +192,9 @@ def printable(text: str) -> str:
 
 def on_one_line(text: str) -> str:
     r"""Return text such as a file's name as one printable line, nothing left out that can be spelt.
+
+    Args:
+        text: Any text.
 
     Example:
         >>> on_one_line("a\nb.mp4")
@@ -167,12 +207,29 @@ _current = Output()
 
 
 def output() -> Output:
-    """Return the output of the running command."""
+    """Return the output of the running command.
+
+    Example:
+        >>> output().data({"frames": 3}, "3 frames")
+        3 frames
+    """
     return _current
 
 
 def configure(*, json: bool = False, quiet: bool = False, debug: bool = False) -> Output:
-    """Start a command's output afresh and return it."""
+    """Start a command's output afresh and return it.
+
+    Args:
+        json: Print data as JSON.
+        quiet: Say nothing but warnings and errors.
+        debug: Show tracebacks.
+
+    Example:
+        >>> before = output()
+        >>> configure(json=True) is output()
+        True
+        >>> _ = configure(json=before.json, quiet=before.quiet, debug=before.debug)
+    """
     global _current
     _current = Output(json=json, quiet=quiet, debug=debug)
     return _current

@@ -237,6 +237,9 @@ class ConvRNN(nn.Module):
 
         It is also the moment from which streams see weights that were written through `.data`, which
         torch keeps no count of.
+
+        Args:
+            mode: True for training, False for evaluation.
         """
         forget_plan(self)
         return super().train(mode)
@@ -278,6 +281,12 @@ class ConvRNN(nn.Module):
 
 def detached(state: State) -> State:
     """Return the same state, cut off from what made it: no gradient flows further back.
+
+    Args:
+        state: What a layer carries: one tensor `[B, S, H, W]` a level.
+
+    Returns:
+        The same tensors, of the same shapes.
 
     Example:
         >>> import torch

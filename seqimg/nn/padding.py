@@ -27,5 +27,18 @@ def pad_to_multiple(frames: Tensor, multiple: int) -> Tensor:
 
 
 def crop_to(frames: Tensor, size: tuple[int, int]) -> Tensor:
-    """Keep the upper left `size` (height, width) of `[…, H, W]`: the inverse of `pad_to_multiple`."""
+    """Keep the upper left `size` (height, width) of `[…, H, W]`: the inverse of `pad_to_multiple`.
+
+    Args:
+        frames: Padded pictures `[…, H, W]`.
+        size: Height and width that they had.
+
+    Returns:
+        The pictures `[…, height, width]`, a view.
+
+    Example:
+        >>> import torch
+        >>> crop_to(torch.zeros(1, 3, 8, 8), (5, 7)).shape
+        torch.Size([1, 3, 5, 7])
+    """
     return frames[..., : size[0], : size[1]]

@@ -45,7 +45,12 @@ Fit = Literal["error", "resize", "crop", "pad"]
 
 
 class SequenceError(SeqimgError):
-    """A sequence cannot be read or written (exit code 1)."""
+    """A sequence cannot be read or written (exit code 1).
+
+    Example:
+        >>> SequenceError("clip.mp4 ends within frame 7", hint="--on-error truncate").exit_code
+        1
+    """
 
 
 class Sequence(ABC):
@@ -216,6 +221,16 @@ class SequenceWriter(ABC):
         keeps_times: Whether frames can be given times of their own, with `write_at`.
         codec: How frames are coded, if that is a choice.
         notes: What had to be changed or assumed.
+
+    Example:
+        >>> class Counts(SequenceWriter):
+        ...     count = 0
+        ...     def write(self, frame):
+        ...         self.count += 1
+        ...     def close(self): ...
+        ...     def abort(self): ...
+        >>> Counts().keeps_times
+        False
     """
 
     keeps_times: ClassVar[bool] = False
@@ -224,12 +239,20 @@ class SequenceWriter(ABC):
 
     @abstractmethod
     def write(self, frame: Pixels) -> None:
-        """Append one frame, `[H, W, C]`."""
+        """Append one frame, `[H, W, C]`.
+
+        Args:
+            frame: `[H, W, C]`, as the info that the writer was made with says.
+        """
 
     def write_at(self, frame: Pixels, time: float) -> None:
         """Append one frame that is shown from `time` on, in seconds since the first.
 
         Only a writer with `keeps_times` is called so, with rising times, for every frame or none.
+
+        Args:
+            frame: `[H, W, C]`.
+            time: Seconds since the first frame.
         """
         raise NotImplementedError(f"{type(self).__name__} writes frames at a constant rate")
 

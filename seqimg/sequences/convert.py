@@ -35,6 +35,10 @@ class Conversion:
         size: The size that this part gets.
         quality: From 1 to 100, for formats that lose anything.
         keep_audio: Whether the sound is copied, as it is.
+
+    Example:
+        >>> Conversion(fps=Fraction(25), crop=Crop.parse("320x240"), size=Size.parse("160")).keep_audio
+        False
     """
 
     span: Span = field(default_factory=Span)
@@ -54,6 +58,15 @@ class Converted:
         frames_read: Frames that were asked for and came.
         dropped: Frames that the new rate leaves out.
         repeated: Times that it shows a frame again.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqimg.sequences import open_sequence
+        >>> np.save(Path(tmp) / "long.npy", np.zeros((6, 8, 8, 3), np.uint8))
+        >>> with open_sequence(Path(tmp) / "long.npy") as sequence:
+        ...     done = convert_sequence(sequence, Path(tmp) / "short.npy", Conversion(span=Span(every=2)))
+        >>> done.frames_read, done.saved.frame_count, done.dropped
+        (3, 3, 0)
     """
 
     saved: SavedSequence

@@ -17,6 +17,10 @@ class Damage:
         index: Place of the first in the source.
         count: How many in a row; None for all that follow, their number unknown.
         reason: Why, in a few words.
+
+    Example:
+        >>> Damage(index=13, count=2, reason="numbers 13 and 14 are missing").count
+        2
     """
 
     index: int

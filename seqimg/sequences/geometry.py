@@ -18,6 +18,10 @@ class Crop:
         height: Its height in pixels.
         left: Pixels left of it; None puts it in the middle.
         top: Pixels above it; None puts it in the middle.
+
+    Example:
+        >>> Crop(width=4, height=2).place(10, 10)
+        (slice(4, 6, None), slice(3, 7, None))
     """
 
     width: int
@@ -28,6 +32,9 @@ class Crop:
     @classmethod
     def parse(cls, text: str) -> "Crop":
         """Read `WxH+X+Y`, or `WxH` for the middle.
+
+        Args:
+            text: What somebody wrote.
 
         Raises:
             UsageError: It is neither.
@@ -44,6 +51,10 @@ class Crop:
 
     def place(self, height: int, width: int) -> tuple[slice, slice]:
         """Return the rows and columns in frames of this size.
+
+        Args:
+            height: The frames' height in pixels.
+            width: Their width.
 
         Raises:
             UsageError: It reaches beyond them.
@@ -70,6 +81,10 @@ class Size:
         width: In pixels; None keeps the shape, and `-n` keeps it as nearly as a multiple of n can.
         height: Likewise.
         longer: The longer side instead, in pixels.
+
+    Example:
+        >>> Size(longer=320).of(1080, 1920)
+        (180, 320)
     """
 
     width: int | None = None
@@ -79,6 +94,9 @@ class Size:
     @classmethod
     def parse(cls, text: str) -> "Size":
         """Read `WxH`, where one of them may be `-1` or `-2`, or the longer side alone.
+
+        Args:
+            text: What somebody wrote.
 
         Raises:
             UsageError: It is none of them.
@@ -103,6 +121,10 @@ class Size:
 
     def of(self, height: int, width: int) -> tuple[int, int]:
         """Return the height and width that frames of this height and width get.
+
+        Args:
+            height: The frames' height in pixels.
+            width: Their width.
 
         Raises:
             SequenceError: They are over the limits.

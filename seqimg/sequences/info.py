@@ -61,6 +61,7 @@ class SequenceInfo:
         colour_range: `"limited"` or `"full"`, as a video states it.
         live: Whether frames come as they happen: one pass, no end, no random access.
         notes: What the reader had to state or assume.
+        channel_names: What each channel is; by default from their number: grey, RGB, RGBA, or numbers.
 
     Example:
         >>> info = SequenceInfo(
@@ -104,6 +105,9 @@ class SequenceInfo:
 
     def missing(self, frame: Pixels) -> NDArray[np.bool_] | None:
         """Return where a frame has no value, `[H, W, C]`, or None if it has one everywhere.
+
+        Args:
+            frame: `[H, W, C]` in the sequence's dtype.
 
         Example:
             >>> info = SequenceInfo(
@@ -152,6 +156,11 @@ class TimedFrame:
         index: Its place in the source from 0; missing and damaged frames that were left out count.
         time: Seconds since the first frame; at 25 frames a second if the source has no times.
         pixels: `[H, W, C]` in the source's dtype, the caller's to keep and change.
+
+    Example:
+        >>> import numpy as np
+        >>> TimedFrame(index=12, time=0.48, pixels=np.zeros((8, 8, 3), np.uint8)).time
+        0.48
     """
 
     index: int

@@ -73,8 +73,21 @@ def check_limit(path: object, what: str, value: int, limit: int) -> None:
 def check_size(path: object, height: int, width: int, channels: int) -> None:
     """Refuse frames too large to be meant, before anything is allocated for them.
 
+    Args:
+        path: What the message names.
+        height: Of a frame, in pixels.
+        width: Of a frame, in pixels.
+        channels: Of a frame.
+
     Raises:
         SequenceError: A frame is empty or beyond the limits, which the message names.
+
+    Example:
+        >>> check_size("huge.raw", 0, 640, 3)
+        Traceback (most recent call last):
+        ...
+        seqimg.sequences.base.SequenceError: cannot handle huge.raw
+        frames of 640 by 0 with 3 channels are empty
     """
     if min(height, width, channels) < 1:
         raise SequenceError(
@@ -91,6 +104,9 @@ def check_size(path: object, height: int, width: int, channels: int) -> None:
 def value_range_of(dtype: str) -> tuple[float, float]:
     """Return the range values of `dtype` have by default: all of an integer's, [0, 1] for floats.
 
+    Args:
+        dtype: dtype name: `uint8`, `uint16`, `float32`, …
+
     Example:
         >>> value_range_of("uint16"), value_range_of("float32")
         ((0.0, 65535.0), (0.0, 1.0))
@@ -101,8 +117,15 @@ def value_range_of(dtype: str) -> tuple[float, float]:
 def check_value_range(value_range: tuple[float, float]) -> tuple[float, float]:
     """Return `value_range` as floats.
 
+    Args:
+        value_range: The values that mean black and white.
+
     Raises:
         UsageError: It is not two finite numbers, the smaller first.
+
+    Example:
+        >>> check_value_range((0, 4095))
+        (0.0, 4095.0)
     """
     low, high = map(float, value_range)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
@@ -114,6 +137,10 @@ def check_value_range(value_range: tuple[float, float]) -> tuple[float, float]:
 
 def check_fill_value(fill_value: float, dtype: str) -> float:
     """Return `fill_value` as a float, if frames of `dtype` can hold it.
+
+    Args:
+        fill_value: The value that is to stand for a missing one.
+        dtype: dtype name of the frames.
 
     Raises:
         UsageError: They cannot.

@@ -94,7 +94,20 @@ def open_sequence(
 
 
 def open_configured(source: str | os.PathLike[str], reading: ReadingConfig) -> Sequence:
-    """Open a sequence as a configuration says, isolated where the system can; errors are those of `open_sequence`."""
+    """Open a sequence as a configuration says, isolated where the system can; errors are those of `open_sequence`.
+
+    Args:
+        source: As `open_sequence` takes it.
+        reading: How to read it.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqimg.config import ReadingConfig
+        >>> np.save(Path(tmp) / "a.npy", np.zeros((9, 8, 8), np.uint8))
+        >>> with open_configured(Path(tmp) / "a.npy", ReadingConfig(axes="THW")) as sequence:
+        ...     sequence.info.frame_count
+        9
+    """
     low_high = reading.value_range
     sequence = open_sequence(
         source,

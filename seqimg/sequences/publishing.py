@@ -31,6 +31,12 @@ class SavedSequence:
         frame_count: Number of frames.
         codec: How they are coded, if that is a choice.
         notes: What had to be changed or assumed.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqimg.sequences import save_sequence
+        >>> save_sequence(np.zeros((3, 8, 8, 3), np.uint8), Path(tmp) / "a.npy", fps=25).frame_count
+        3
     """
 
     path: Path

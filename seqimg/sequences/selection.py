@@ -24,6 +24,10 @@ class Moment:
     Attributes:
         seconds: Since the first frame.
         frame: Counted from 0, instead.
+
+    Example:
+        >>> Moment.parse("1:30") == Moment(seconds=90.0)
+        True
     """
 
     seconds: float | None = None
@@ -32,6 +36,9 @@ class Moment:
     @classmethod
     def parse(cls, text: str) -> "Moment":
         """Read seconds, `M:SS`, `H:MM:SS`, or a frame such as `12f`.
+
+        Args:
+            text: What somebody wrote.
 
         Raises:
             UsageError: It is none of them.
@@ -55,6 +62,9 @@ class Moment:
     def place(self, fps: Fraction) -> int:
         """Return the place it has at a constant rate.
 
+        Args:
+            fps: Frames a second.
+
         Example:
             >>> Moment.parse("1.5").place(Fraction(30)), Moment.parse("12f").place(Fraction(30))
             (45, 12)
@@ -65,7 +75,11 @@ class Moment:
         return round(self.seconds * fps)
 
     def reached_by(self, frame: TimedFrame) -> bool:
-        """Tell whether a frame stands at this moment or later."""
+        """Tell whether a frame stands at this moment or later.
+
+        Args:
+            frame: A frame of a sequence.
+        """
         if self.frame is not None:
             return frame.index >= self.frame
         assert self.seconds is not None, "a moment is a frame or a time"
@@ -80,6 +94,15 @@ class Span:
         start: Its first frame is the first at this moment or later.
         end: It ends before the first frame at this moment or later.
         every: Of the frames in it, the first and each so many later.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqimg.sequences import open_sequence
+        >>> np.save(Path(tmp) / "a.npy", np.zeros((9, 8, 8, 3), np.uint8))
+        >>> with open_sequence(Path(tmp) / "a.npy") as sequence:
+        ...     span = Span(start=Moment(frame=2), end=Moment(frame=7), every=2)
+        ...     [frame.index for frame in span.frames(sequence)]
+        [2, 4, 6]
     """
 
     start: Moment | None = None
@@ -88,6 +111,9 @@ class Span:
 
     def frames(self, sequence: Sequence) -> Iterator[TimedFrame]:
         """Begin a pass over these frames; those before are not decoded where the reader can jump.
+
+        Args:
+            sequence: An open sequence.
 
         Raises:
             SequenceError: No frame is in it, or one is damaged.

@@ -33,6 +33,11 @@ class Backbone(nn.Module):
     Raises:
         SeqimgError: The network does not understand such pictures.
         UsageError: It returns something else than features.
+
+    Example:
+        >>> backbone = Backbone(nn.Conv2d(3, 8, 4, stride=4), channels=1)
+        >>> backbone(torch.rand(2, 1, 32, 32)).shape, backbone.stride
+        (torch.Size([2, 8, 8, 8]), 4)
     """
 
     def __init__(
@@ -61,6 +66,9 @@ class Backbone(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Return the features `[N, F, h, w]` of frames `[N, C, H, W]` in [0, 1]; h = w = 1 for vectors.
 
+        Args:
+            frames: Pictures `[N, C, H, W]` in [0, 1].
+
         Raises:
             UnavailableError: The network's weights are neither installed nor loaded.
         """
@@ -73,7 +81,11 @@ class Backbone(nn.Module):
         return found if found.ndim == 4 else found[:, :, None, None]
 
     def train(self, mode: bool = True) -> "Backbone":
-        """Set training or evaluation of what is around the network."""
+        """Set training or evaluation of what is around the network.
+
+        Args:
+            mode: True for training; the network stays as it is.
+        """
         super().train(mode)
         self.network.eval()
         return self
@@ -95,6 +107,12 @@ def load_backbone(name: str, channels: int = 3, *, frozen: bool = True, stride: 
         UnavailableError: It is not installed. (Of `efficientnet-lite0`, this is raised when it is used: the weights
             may also come from a model folder.)
         SeqimgError: It cannot be made.
+
+    Example:
+        >>> with torch.device("meta"):  # the shapes alone, without weights
+        ...     backbone = load_backbone("efficientnet-lite0", channels=1, stride=16)
+        >>> backbone.features, backbone.stride
+        (112, 16)
     """
     if name not in BACKBONES:
         return Backbone(import_network(name), channels, frozen=frozen)

@@ -17,6 +17,10 @@ class AudioSource:
     Attributes:
         path: The file.
         start: Where to begin, in seconds since the file's first frame. It ends with the pictures.
+
+    Example:
+        >>> AudioSource(Path("clip.mp4"), start=2.5).start
+        2.5
     """
 
     path: Path

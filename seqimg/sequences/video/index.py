@@ -82,8 +82,18 @@ def index_video(path: Path) -> VideoIndex:
     What is made is kept under `$XDG_CACHE_HOME/seqimg/index/`, by the file's absolute path, size and
     time of change; a cache that is damaged or cannot be written is as good as none.
 
+    Args:
+        path: The file.
+
     Raises:
         SequenceError: The file is no video, or is damaged so that it cannot be opened.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqimg.sequences import save_sequence
+        >>> saved = save_sequence(np.zeros((5, 32, 32, 3), np.uint8), Path(tmp) / "a.mp4", fps=25)
+        >>> len(index_video(saved.path).pts)
+        5
     """
     found = cached_index(path)
     if found is not None:
