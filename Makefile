@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := seqimg plugins tests
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-all check lint types rules breaks fast api bench docs clean
+.PHONY: demo test test-all check lint types rules breaks fast api reference bench docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/seqimg demo
@@ -35,6 +35,10 @@ breaks: $(VENV)/.installed-dev
 # Write down what is public now, for the test that compares.
 api: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.docs.public_api
+
+# Write the pages of the reference that are made from the code.
+reference: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.docs.reference
 
 fast: $(VENV)/.installed-dev
 	$(PYTEST) -m "not slow and not e2e"

@@ -73,7 +73,7 @@ def pan(index: int, *, length: int, size: tuple[int, int], seed: int, split: Spl
     0.03; in long sequences pans and zooms are slower, so that the view never leaves the photograph. The
     picture is sampled between pixels (bilinearly, at about three texels a pixel) from a version of the
     photograph blurred once, for the sequence's widest view: nothing aliases, and a point keeps its
-    brightness. Photographs are held out whole, see [seqimg.data.generators.photographs][]; training sequences are
+    brightness. Photographs are held out whole, see `seqimg.data.generators.photographs`; training sequences are
     tilted by any angle, the others by at most 20 degrees.
 
     Args:
