@@ -39,7 +39,18 @@ Baseline = Callable[[Batch], Tensor]
 
 @dataclass(frozen=True)
 class Losses:
-    """A loss and the named parts that make it up, each a scalar tensor."""
+    """A loss and the named parts that make it up.
+
+    Attributes:
+        total: What is minimised: a scalar.
+        parts: Scalars by name, for the log.
+
+    Example:
+        >>> import torch
+        >>> mse = torch.tensor(0.5)
+        >>> Losses(mse, {"mse": mse}).total.item()
+        0.5
+    """
 
     total: Tensor
     parts: Mapping[str, Tensor]
@@ -52,6 +63,13 @@ class Answers:
     Attributes:
         batch: The clips.
         outputs: Outputs of `model`, and of each baseline by its name.
+
+    Example:
+        >>> import torch
+        >>> from seqimg.data import ClipSource
+        >>> batch = Batch(torch.zeros(1, 4, 3, 8, 8), (ClipSource("a", 0),))
+        >>> Answers(batch, {"model": torch.zeros(1, 5)}).outputs["model"].shape
+        torch.Size([1, 5])
     """
 
     batch: Batch
@@ -66,6 +84,11 @@ class Seen:
         frame: `[C, H, W]` float32 in [0, 1]; missing values are NaN.
         index: Its place in the source, from 0.
         time: Seconds since the source's first frame.
+
+    Example:
+        >>> import torch
+        >>> Seen(torch.zeros(3, 8, 8), index=12, time=0.48).index
+        12
     """
 
     frame: Tensor
@@ -81,6 +104,10 @@ class Shown:
         picture: A picture `[C, H, W]` in [0, 1] for the video that `run` writes; NaN where a value is missing.
         rows: What goes into a table, by the names in `Task.columns`.
         line: What people read at once, as one line.
+
+    Example:
+        >>> Shown(rows=({"frame": 12, "label": "run"},), line="run").picture is None
+        True
     """
 
     picture: Tensor | None = None
@@ -93,6 +120,17 @@ class Example:
     """One case for people to look at: what went in, what was right, what the model said.
 
     All are `[T, H, W, C]` float32 in [0, 1].
+
+    Attributes:
+        name: What it is called.
+        context: `[T, H, W, C]`, what went in.
+        truth: `[T, H, W, C]`, what was right.
+        answer: `[T, H, W, C]`, what the model said.
+
+    Example:
+        >>> frames = np.zeros((3, 8, 8, 1), np.float32)
+        >>> Example("clip.mp4, frame 12", context=frames, truth=frames, answer=frames).name
+        'clip.mp4, frame 12'
     """
 
     name: str
@@ -115,6 +153,13 @@ class Task(ABC, Generic[C, R, Answer]):
             alone.
         leading_metric: Which of `metrics()` selects the best model, stands first in every table and
             speaks in the verdict; its `higher_is_better` says which end is the good one.
+
+    Example:
+        >>> from seqimg.plugins.manager import plugin_host
+        >>> kind = plugin_host().tasks.load("predict")
+        >>> task = kind(kind.Config(channels=3, widths=(4,)))
+        >>> task.with_config(seed=7).config.seed, task.leading_metric in task.metrics()
+        (7, True)
     """
 
     name: ClassVar[str]
@@ -127,7 +172,11 @@ class Task(ABC, Generic[C, R, Answer]):
         self.config = config
 
     def with_config(self, **changes: object) -> Self:
-        """Return the same task with some configuration values changed."""
+        """Return the same task with some configuration values changed.
+
+        Args:
+            changes: New values by the names of their fields.
+        """
         return type(self)(self.Config(**{**self.config.model_dump(), **changes}))
 
     @abstractmethod
@@ -136,6 +185,9 @@ class Task(ABC, Generic[C, R, Answer]):
 
     def settled(self, data: Datasets) -> Self:
         """Return the task with what the data decide filled in, before a model is built for them: the channels.
+
+        Args:
+            data: What it is going to learn from.
 
         Raises:
             UsageError: The configuration asks for something else than the data have.
@@ -158,10 +210,22 @@ class Task(ABC, Generic[C, R, Answer]):
         """
 
     def progressed(self, share: float) -> None:
-        """Take note, before each step of training, of the share of it that is done; for what changes on the way."""
+        """Take note, before each step of training, of the share of it that is done; for what changes on the way.
+
+        Args:
+            share: From 0 before the first step to 1.
+        """
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Return the model's outputs for a batch, as training and evaluation see them."""
+        """Return the model's outputs for a batch, as training and evaluation see them.
+
+        Args:
+            model: What `build_model` built.
+            batch: Clips `[B, T, C, H, W]`.
+
+        Returns:
+            One tensor, batch first: `[B, …]`.
+        """
         outputs: Tensor = model(batch.frames)[0]
         return outputs
 
@@ -170,6 +234,9 @@ class Task(ABC, Generic[C, R, Answer]):
         """Return what the outputs should have been: a tensor, or anything else that slices by clip as one does.
 
         Where a tensor is NaN there is nothing to compare with; metrics that need whole frames leave those values out.
+
+        Args:
+            batch: The clips.
         """
 
     def valid(self, batch: Batch) -> Tensor | None:
@@ -177,12 +244,23 @@ class Task(ABC, Generic[C, R, Answer]):
 
         Metrics see only those values, as one row; a task returns None if its metrics need whole pictures, or if
         what it expects is no tensor.
+
+        Args:
+            batch: The clips.
+
+        Returns:
+            `[B, …]` bool, or None.
         """
         return None
 
     @abstractmethod
     def loss(self, outputs: Tensor, batch: Batch) -> Losses:
-        """Compare outputs with what the batch says is right, for training."""
+        """Compare outputs with what the batch says is right, for training.
+
+        Args:
+            outputs: What `forward` gave, batch first, `[B, …]`.
+            batch: The clips they are about.
+        """
 
     @abstractmethod
     def metrics(self) -> "MetricCollection":
@@ -212,25 +290,47 @@ class Task(ABC, Generic[C, R, Answer]):
         """Return the simpler answers that stand beside the model in every table.
 
         Most know nothing of the model; some take its weights, as one does that forgets after every frame.
+
+        Args:
+            model: The model they stand beside.
         """
 
     @abstractmethod
     def decode(self, outputs: Tensor) -> Iterable[Answer]:
-        """Turn the outputs for one sequence, `[1, …]`, into what a person reads."""
+        """Turn the outputs for one sequence, `[1, …]`, into what a person reads.
+
+        Args:
+            outputs: `[1, …]`, for one sequence.
+        """
 
     @abstractmethod
     def draw(self, frame: Tensor, answer: Answer) -> Tensor:
-        """Return the picture `[C, H, W]` in [0, 1] that shows an answer about a frame."""
+        """Return the picture `[C, H, W]` in [0, 1] that shows an answer about a frame.
+
+        Args:
+            frame: `[C, H, W]` in [0, 1]; missing values are NaN.
+            answer: One of those that `decode` yields.
+        """
 
     def show(self, stream: "Stream", frames: Iterable[Seen], options: R) -> Iterator[Shown]:
-        """Feed frames to a stream one by one and yield what `run` writes, as soon as it is known."""
+        """Feed frames to a stream one by one and yield what `run` writes, as soon as it is known.
+
+        Args:
+            stream: The model with its state.
+            frames: The source's frames as they come.
+            options: What was asked for.
+        """
         for seen in frames:
             for answer in self.decode(stream.step(seen.frame)):
                 yield Shown(self.draw(seen.frame, answer))
 
     @classmethod
     def columns_for(cls, options: R) -> tuple[str, ...]:
-        """Return the names of the values in the rows that `show` yields with these options; none if no rows."""
+        """Return the names of the values in the rows that `show` yields with these options; none if no rows.
+
+        Args:
+            options: What was asked for.
+        """
         return cls.columns
 
     @classmethod
@@ -238,6 +338,9 @@ class Task(ABC, Generic[C, R, Answer]):
         """Return the options with which the task answers as frames come, for sources without an end.
 
         A task that says something only after the last frame changes them here; by default nothing is changed.
+
+        Args:
+            options: What was asked for.
         """
         return options
 
@@ -259,7 +362,13 @@ class Task(ABC, Generic[C, R, Answer]):
         return {}
 
     def example(self, outputs: Tensor, batch: Batch, item: int) -> Example | None:
-        """Return one item of a batch as pictures for the report, if the task has any to show."""
+        """Return one item of a batch as pictures for the report, if the task has any to show.
+
+        Args:
+            outputs: What `forward` gave, batch first, `[B, …]`.
+            batch: The clips they are about.
+            item: Which of the batch.
+        """
         return None
 
     def panels(self, answers: Iterable[Answers]) -> Iterable[Panel]:

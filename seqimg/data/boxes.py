@@ -55,6 +55,15 @@ class Boxes:
 
         Tracks are -1, classes 0, shares to be seen unknown, frames no noise and things no crowds unless they are given.
 
+        Args:
+            corners: `[N, 4]`: left, top, right, bottom in pixels.
+            frames: `[N]`, the frame of each.
+            ids: `[N]`, the track of each.
+            labels: `[N]`, the class of each.
+            visible: `[N]`, which share can be seen.
+            noisy: `[N]`, whether its frame is noise.
+            crowds: `[N]`, whether it is around a crowd.
+
         Raises:
             ValueError: There are more of one than of another.
         """
@@ -88,22 +97,38 @@ class Boxes:
 
     @classmethod
     def joined(cls, several: Sequence["Boxes"]) -> "Boxes":
-        """Return all boxes of several, at least one, in their order."""
+        """Return all boxes of several, at least one, in their order.
+
+        Args:
+            several: Boxes of one sequence, in parts.
+        """
         return cls(*(torch.cat(parts) for parts in zip(*(some._parts() for some in several), strict=True)))
 
     def __len__(self) -> int:
         return len(self.corners)
 
     def keep(self, which: Tensor) -> "Boxes":
-        """Return those that a bool or index tensor `[N]` names."""
+        """Return those that a bool or index tensor `[N]` names.
+
+        Args:
+            which: `[N]` bool, or `[n]` places.
+        """
         return Boxes(*(part[which] for part in self._parts()))
 
     def in_frame(self, frame: int) -> "Boxes":
-        """Return those of one frame."""
+        """Return those of one frame.
+
+        Args:
+            frame: Its number, from 0.
+        """
         return self.keep(self.frames == frame)
 
     def at(self, indices: NDArray[np.integer] | list[int]) -> "Boxes":
-        """Return the boxes of chosen frames, numbered anew by their place in `indices`; one may come twice."""
+        """Return the boxes of chosen frames, numbered anew by their place in `indices`; one may come twice.
+
+        Args:
+            indices: `[T]`, numbers of frames, in any order.
+        """
         wanted = torch.as_tensor(np.asarray(indices, np.int64))
         if not len(wanted) or not len(self):
             return self.keep(torch.zeros(0, dtype=torch.int64))
@@ -116,13 +141,22 @@ class Boxes:
         """Return them with other corners, cut off at the edges of a frame of `size` (height, width).
 
         What has no area left is dropped.
+
+        Args:
+            corners: `[N, 4]` float32, in pixels.
+            size: Height and width of the frame.
         """
         limit = corners.new_tensor([size[1], size[0], size[1], size[0]])
         cut = torch.minimum(corners.clamp(min=0), limit)
         return replace(self, corners=cut).keep((cut[:, 2] > cut[:, 0]) & (cut[:, 3] > cut[:, 1]))
 
     def scaled(self, before: tuple[int, int], after: tuple[int, int]) -> "Boxes":
-        """Return them for frames resized from one size (height, width) to another."""
+        """Return them for frames resized from one size (height, width) to another.
+
+        Args:
+            before: Height and width that the frames had.
+            after: Height and width that they have.
+        """
         times, parts = (self.corners.new_tensor([size[1], size[0]] * 2) for size in (after, before))
         # In this order a frame's edge stays exactly its edge.
         return replace(self, corners=self.corners * times / parts)

@@ -24,6 +24,10 @@ class ClipSource:
         view: Which of several views of one sequence it is, in testing, or which of the clips that follow one another.
         sequence: Which of the data set's sequences it was cut from: a file may hold several.
         ends: Whether the sequence has no more clips after it, where they follow one another.
+
+    Example:
+        >>> ClipSource("clip.mp4", first=40, stride=2).first
+        40
     """
 
     path: str
@@ -43,12 +47,17 @@ class Clip:
         frames: `[T, C, H, W]` float32, scaled to [0, 1] by the sequence's value range. Missing values
             are 0, the lower end of the range.
         source: Where it came from.
-        target: What the task should answer, where the frames themselves don't say it.
+        target: What the task should answer, of any shape, where the frames themselves don't say it.
         mask: `[T, C, H, W]` bool, True where there is a value; None if there is one everywhere.
         length: Frames before padding; None if all are real.
         times: `[T]` float64, seconds since the sequence's start; None if there are no times.
         label: Class of the whole clip, counted from 0; several of them; or `[classes]` float32, the share of each.
         boxes: Boxes in its frames, where the data have them.
+
+    Example:
+        >>> clip = Clip(torch.zeros(5, 3, 8, 8), ClipSource("a.mp4", first=0), label=2)
+        >>> clip.mask is None, clip.label
+        (True, 2)
     """
 
     frames: Tensor
@@ -68,12 +77,17 @@ class Batch:
     Attributes:
         frames: `[B, T, C, H, W]` float32; padding and missing values are 0.
         sources: Where each came from.
-        target: The stacked targets, or None.
+        target: The stacked targets, `[B, …]`, or None.
         mask: `[B, T, C, H, W]` bool, True where there is a value, False in padding; None if nothing is missing.
         lengths: `[B]` int64, real frames of each; None if all have T.
         times: `[B, T]` float64 seconds, the last time repeated in padding; None unless all clips have times.
         labels: `[B]` int64, or `[B, classes]` float32 shares; None unless all have one of the same form.
         boxes: Boxes of each clip; None unless all have them.
+
+    Example:
+        >>> batch = Batch(torch.zeros(2, 5, 3, 8, 8), (ClipSource("a", 0), ClipSource("b", 0)))
+        >>> batch.to(torch.device("cpu")).frames.shape, batch.lengths is None
+        (torch.Size([2, 5, 3, 8, 8]), True)
     """
 
     frames: Tensor
@@ -87,6 +101,9 @@ class Batch:
 
     def valid(self) -> Tensor | None:
         """Return where there is a real value, bool that broadcasts to `frames`; None if everywhere.
+
+        Returns:
+            `[B, T, C, H, W]`, or `[B, T, 1, 1, 1]` where only padding is not real.
 
         Example:
             >>> batch = Batch(torch.zeros(1, 3, 1, 2, 2), (ClipSource("a", 0),), lengths=torch.tensor([2]))
@@ -124,6 +141,9 @@ class Batch:
 
 def collate(clips: Sequence[Clip]) -> Batch:
     """Stack clips of one size, padding the shorter ones at their end.
+
+    Args:
+        clips: At least one, all of one height, width and number of channels.
 
     Raises:
         SeqimgError: They differ in height, width or channels; the message names two of them.

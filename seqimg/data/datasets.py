@@ -31,6 +31,19 @@ class ClipDataset(Protocol):
     One whose clips differ in length has `lengths` too, a list with that of each: training then puts clips
     of about one length into a batch. One with `sizes`, a list with the height and width of each, has clips of
     many sequences measured together. Of one that is `streamed` clips follow one another, and are gone through in order.
+
+    Example:
+        >>> import torch
+        >>> from seqimg.data import Clip, ClipSource
+        >>> class Blank:
+        ...     owners = [0, 0]
+        ...     def __len__(self):
+        ...         return 2
+        ...     def __getitem__(self, index):
+        ...         return Clip(torch.zeros(4, 1, 8, 8), ClipSource("blank", 4 * (index % 2)))
+        >>> clips: ClipDataset = Blank()
+        >>> clips[3].source.first
+        4
     """
 
     @property
@@ -51,6 +64,10 @@ class SequenceCount:
         path: Where it is.
         frames: Frames that can be used.
         lost: What was left out.
+
+    Example:
+        >>> SequenceCount("clip.mp4", frames=240).lost == Lost()
+        True
     """
 
     path: str
@@ -75,6 +92,12 @@ class Datasets:
         whole: Whether the parts are made of whole sequences; else each sequence is split in time.
         sequences: How much there was of each sequence that was read; none of what is generated.
         skipped: How many sequences were left out as a whole.
+
+    Example:
+        >>> from seqimg.config import TaskConfig
+        >>> with window_datasets(TaskConfig(data=("demo:pans",)), length=4, step=4) as data:
+        ...     data.channels, data.train[0].frames.shape
+        (3, torch.Size([4, 3, 64, 64]))
     """
 
     train: ClipDataset
@@ -128,6 +151,14 @@ def window_datasets(
     Raises:
         UsageError: No data is named, or generated and real data are mixed.
         SeqimgError: A sequence cannot be read, is shorter than a clip, or differs in channels.
+
+    Example:
+        >>> import numpy as np
+        >>> np.save(Path(tmp) / "clip.npy", np.zeros((40, 32, 48, 3), np.uint8))
+        >>> config = TaskConfig(data=(str(Path(tmp) / "clip.npy"),), crop=16)
+        >>> with window_datasets(config, length=8, step=8) as data:
+        ...     data.train[0].frames.shape, len(data.test)
+        (torch.Size([8, 3, 16, 16]), 1)
     """
     if not config.data:
         raise UsageError("no data was named", hint="--data my_video.mp4, or --data demo:pans")

@@ -56,6 +56,9 @@ class Item:
     def open(self, reading: ReadingConfig) -> Sequence:
         """Open the sequence, its frames prepared if the configuration of a task asks for that.
 
+        Args:
+            reading: How to read it.
+
         Raises:
             UsageError: It is live.
             SequenceError: It cannot be read, or its frames are of another size than the data set says.

@@ -73,6 +73,12 @@ class LazyFrames:
 
     Raises:
         SequenceError: The sequence cannot be read or is damaged.
+
+    Example:
+        >>> np.save(Path(tmp) / "lazy.npy", np.zeros((9, 48, 64), np.uint8))
+        >>> with LazyFrames(Item(str(Path(tmp) / "lazy.npy")), longer_side=32) as frames:
+        ...     frames.frames(range(2, 5), (slice(0, 8), slice(0, 8))).shape
+        torch.Size([3, 1, 8, 8])
     """
 
     def __init__(
@@ -110,6 +116,10 @@ class LazyFrames:
 
     def frames(self, places: Places, box: Box) -> Tensor:
         """Return frames `[T, C, h, w]` in [0, 1], cut to `box` (rows, columns), NaN where there is no value.
+
+        Args:
+            places: `[T]`, which frames, counted over those that there are.
+            box: Rows and columns.
 
         Raises:
             SequenceError: The source was closed, or a frame cannot be read any more.

@@ -40,6 +40,10 @@ class Picks:
 
     Raises:
         UsageError: A value makes no sense.
+
+    Example:
+        >>> Picks(8, stride=2).reach
+        15
     """
 
     length: int

@@ -94,6 +94,11 @@ def working_size(height: int, width: int, longer: int) -> tuple[int, int]:
 
     Frames are never enlarged, and 0 keeps them as they are.
 
+    Args:
+        height: In pixels.
+        width: In pixels.
+        longer: Most pixels of the longer side; 0 for no limit.
+
     Example:
         >>> working_size(272, 640, 160), working_size(100, 80, 160), working_size(272, 640, 0)
         ((68, 160), (100, 80), (272, 640))
@@ -109,6 +114,17 @@ def resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
 
     Missing values (NaN) count for nothing: a pixel is the mean of the values it covers, and is missing
     itself if those are less than half of its area.
+
+    Args:
+        frames: `[N, C, H, W]` float, NaN where there is no value.
+        size: Height and width.
+
+    Returns:
+        `[N, C, height, width]`, the same tensor if it has that size already.
+
+    Example:
+        >>> resize(torch.ones(1, 1, 4, 4), (2, 2)).flatten().tolist()
+        [1.0, 1.0, 1.0, 1.0]
     """
     if frames.shape[-2:] == size:
         return frames

@@ -46,6 +46,14 @@ class FrameSource(Protocol):
         indices: `[T]` int64, the place of each frame in the sequence: damaged ones that were left out count.
         losses: What had to be left out, in a sentence.
         lost: How many frames that is.
+
+    Example:
+        >>> import numpy as np
+        >>> np.save(Path(tmp) / "source.npy", np.zeros((9, 8, 8), np.uint8))
+        >>> source: FrameSource = FrameStore.read(str(Path(tmp) / "source.npy"), 0)
+        >>> len(source), source.channels
+        (9, 1)
+        >>> source.close()
     """
 
     item: Item
@@ -78,7 +86,12 @@ class FrameSource(Protocol):
     def __len__(self) -> int: ...
 
     def frames(self, places: Places, box: Box) -> Tensor:
-        """Return frames `[T, C, h, w]` in [0, 1], cut to `box`, NaN where there is no value."""
+        """Return frames `[T, C, h, w]` in [0, 1], cut to `box`, NaN where there is no value.
+
+        Args:
+            places: `[T]`, which frames, counted over those that there are.
+            box: Rows and columns.
+        """
         ...
 
     def close(self) -> None:
@@ -104,10 +117,17 @@ class FrameStore:
         item: Where the frames came from.
         info: What the sequence said of itself.
         stretch: Where they are.
-        times: Seconds of each frame.
-        indices: Place of each frame in the source.
+        times: `[T]` float64, seconds of each frame.
+        indices: `[T]` int64, place of each frame in the source.
         losses: What had to be left out, in a sentence.
         lost: How many frames that is.
+
+    Example:
+        >>> import numpy as np
+        >>> np.save(Path(tmp) / "stack.npy", np.zeros((9, 48, 64), np.uint8))
+        >>> with FrameStore.read(str(Path(tmp) / "stack.npy"), longer_side=32) as store:
+        ...     store.frames(range(2, 5), (slice(0, 8), slice(0, 8))).shape, store.height
+        (torch.Size([3, 1, 8, 8]), 24)
     """
 
     def __init__(
@@ -197,7 +217,12 @@ class FrameStore:
         return int(self.pixels.shape[3])
 
     def frames(self, places: Places, box: Box) -> Tensor:
-        """Return frames `[T, C, h, w]` in [0, 1], cut to `box` (rows, columns), NaN where there is no value."""
+        """Return frames `[T, C, h, w]` in [0, 1], cut to `box` (rows, columns), NaN where there is no value.
+
+        Args:
+            places: `[T]`, which frames, counted over those that there are.
+            box: Rows and columns.
+        """
         pixels = self.pixels[_as_slice(places), box[0], box[1]]
         scale = 1 / 255 if pixels.dtype == np.uint8 else 1.0
         # Always a copy: the file is mapped read-only, and tensors can be written to.

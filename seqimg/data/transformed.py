@@ -24,6 +24,14 @@ class Transformed(Dataset[Clip]):
 
     Raises:
         UsageError: `labels` is set, and the transform does not keep them right.
+
+    Example:
+        >>> from seqimg.data import GeneratedDataset
+        >>> from seqimg.data.generators import pans
+        >>> from seqimg.data.transforms import Flip
+        >>> clips = GeneratedDataset({"pans": pans}, "train", length=4, side=32, seed=0)
+        >>> Transformed(clips, Flip(), seed=0)[0].frames.shape
+        torch.Size([4, 3, 32, 32])
     """
 
     def __init__(self, clips: ClipDataset, transform: Transform, seed: int, *, labels: bool = False) -> None:

@@ -54,6 +54,14 @@ class WindowDataset(Dataset[Clip]):
         mirror: Whether random crops are mirrored, half of them.
         at_most: Keep this many windows, evenly spread; None keeps all.
         seed: Seed of the crops and mirror images.
+
+    Example:
+        >>> from seqimg.data import FrameStore
+        >>> np.save(Path(tmp) / "windows.npy", np.zeros((20, 16, 16), np.uint8))
+        >>> with FrameStore.read(str(Path(tmp) / "windows.npy"), 0) as store:
+        ...     clips = WindowDataset([store], "all", length=8, step=4)
+        ...     len(clips), clips[1].source.first
+        (4, 4)
     """
 
     def __init__(

@@ -126,6 +126,14 @@ def save(
 
     Raises:
         SeqimgError: The folder exists, cannot be written, or a weight is not finite.
+
+    Example:
+        >>> from seqimg.plugins.manager import plugin_host
+        >>> kind = plugin_host().tasks.load("predict")
+        >>> task = kind(kind.Config(channels=3, widths=(4,)))
+        >>> save(Path(tmp) / "saved", task, task.build_model().state_dict(), {"steps": 0})
+        >>> load(Path(tmp) / "saved").config.channels
+        3
     """
     content, about = packed(weights)
     record = new_record(task, about, training)

@@ -141,7 +141,8 @@ class ConvRNN(nn.Module):
 
         Args:
             x: Frames `[B, T, C, H, W]`; `[B, T, C]` for dense cells.
-            state: What an earlier call returned, or None to start afresh.
+            state: What an earlier call returned, one tensor `[B, S, H, W]` a level and direction, or None to start
+                afresh.
             lengths: `[B]` whole numbers: frames of each sample. Beyond them a sample's state and its
                 outputs stay as they are.
             reset_mask: `[B, T]`: True where the state starts afresh before that frame (a scene cut,
@@ -209,6 +210,9 @@ class ConvRNN(nn.Module):
 
         Yields:
             Each piece's outputs `[B, every, C, H, W]` and the detached state after it.
+
+        Raises:
+            UsageError: A piece would have no frames.
 
         Example:
             >>> import torch

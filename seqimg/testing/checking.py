@@ -14,11 +14,22 @@ __all__ = ["BrokenContractError", "SkipTest", "require", "require_close", "tenso
 
 
 class BrokenContractError(AssertionError):
-    """A plugin does not keep its contract; the message is a sentence for its author."""
+    """A plugin does not keep its contract; the message is a sentence for its author.
+
+    Example:
+        >>> raise BrokenContractError("leaky: the state is not finite")
+        Traceback (most recent call last):
+        ...
+        seqimg.testing.checking.BrokenContractError: leaky: the state is not finite
+    """
 
 
 def require(condition: object, sentence: str) -> None:
     """Break the contract with a sentence unless a condition holds.
+
+    Args:
+        condition: What has to hold.
+        sentence: What it means if it does not, for the plugin's author.
 
     Raises:
         BrokenContractError: It does not.
@@ -34,7 +45,7 @@ def require_close(found: Tensor, wanted: Tensor, tolerance: float, sentence: str
     """Break the contract unless two tensors have one shape and differ by no more than rounding.
 
     Args:
-        found: What came out.
+        found: What came out, of any shape.
         wanted: What should have, of the same shape.
         tolerance: Largest difference, as a share of the largest value wanted.
         sentence: What it means if they differ; shapes or the difference are added.

@@ -19,6 +19,10 @@ class Said:
         code: Its exit code.
         out: What it printed, which is data.
         err: What it said, which is talk.
+
+    Example:
+        >>> Said(code=0, out="seqimg 0.1.0", err="").code
+        0
     """
 
     code: int

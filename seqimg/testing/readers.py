@@ -43,6 +43,9 @@ class ReaderContract:
     def make(self, folder: Path) -> tuple[Path, Frames]:
         """Write a file of six frames or more without the reader's own code, and return it and its frames.
 
+        Args:
+            folder: An empty folder.
+
         Returns:
             The file, or the folder, and `[T, H, W, C]` as it is to be read.
         """

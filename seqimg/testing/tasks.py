@@ -59,6 +59,9 @@ class TaskContract:
 
         This one writes a moving square, of 40 frames; a task that needs labels or boxes names
         `demo:motion` or `demo:tracks`, or writes its own.
+
+        Args:
+            folder: An empty folder.
         """
         np.save(folder / "square.npy", moving_square(40))
         return [str(folder / "square.npy")]

@@ -40,6 +40,10 @@ KERNEL_NORM = {torch.float64: inf, torch.float32: inf, torch.bfloat16: 2.0, torc
 def relative_error(found: torch.Tensor, wanted: torch.Tensor) -> float:
     """Return the largest absolute difference over the largest absolute value wanted.
 
+    Args:
+        found: A tensor of any shape.
+        wanted: One of the same shape.
+
     Example:
         >>> relative_error(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
         0.5

@@ -40,6 +40,12 @@ class GeneratedDataset:
         side: Height and width in pixels.
         seed: Seed of everything drawn.
         pre: Operations on each frame.
+
+    Example:
+        >>> from seqimg.data.generators import pans
+        >>> clips = GeneratedDataset({"pans": pans}, "train", length=4, side=32, seed=0)
+        >>> clips[0].frames.shape
+        torch.Size([4, 3, 32, 32])
     """
 
     def __init__(

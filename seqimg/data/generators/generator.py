@@ -43,6 +43,18 @@ class Generator(Protocol):
 
     The same arguments give the same frames in any process and in any order of calls, so that a
     data set of any length needs no file: sequence `index` of 0, 1, 2, … is made when it is asked for.
+
+    Example:
+        >>> def waves(index, *, length, size, seed, split):
+        ...     check_request(index, length=length, size=size, seed=seed, split=split, channels=1)
+        ...     start = generator_rng("waves", index, seed, split).integers(size[1])
+        ...     frames = np.zeros((length, *size, 1), np.uint8)
+        ...     for time in range(length):
+        ...         frames[time, :, (start + time) % size[1]] = 255
+        ...     return frames
+        >>> generator: Generator = waves
+        >>> generator(0, length=3, size=(16, 16), seed=0, split="train").shape
+        (3, 16, 16, 1)
     """
 
     def __call__(
@@ -67,12 +79,26 @@ class Generator(Protocol):
 
 
 class BatchGenerator(Protocol):
-    """The same as a generator, for many sequences of plain frames at once, where that is quicker."""
+    """The same as a generator, for many sequences of plain frames at once, where that is quicker.
+
+    Example:
+        >>> from seqimg.data.generators import moving_digits_batch
+        >>> moving_digits_batch([0, 7], length=3, size=(64, 64), seed=0, split="train").shape
+        (2, 3, 64, 64, 1)
+    """
 
     def __call__(
         self, indices: Sequence[int], *, length: int, size: tuple[int, int], seed: int, split: Split
     ) -> Frames8:
-        """Return `[N, T, H, W, C]`: for each index exactly what the generator makes of it alone."""
+        """Return `[N, T, H, W, C]`: for each index exactly what the generator makes of it alone.
+
+        Args:
+            indices: Which sequences, N of them.
+            length: Number of frames T.
+            size: Height and width in pixels.
+            seed: Which data set.
+            split: Which part of it.
+        """
         ...
 
 
@@ -81,6 +107,13 @@ def draws(name: str, indices: Sequence[int], seed: int, split: Split, count: int
 
     A row depends on nothing but its own index, name, seed and split. It is computed by hashing
     (SplitMix64's finaliser, twice).
+
+    Args:
+        name: The generator's name.
+        indices: Which sequences, N of them.
+        seed: Which data set.
+        split: Which part of it.
+        count: How many numbers each gets.
 
     Example:
         >>> both, one = (draws("mine", which, seed=0, split="train", count=4) for which in ([5, 9], [9]))
@@ -102,7 +135,19 @@ def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def generator_rng(name: str, index: int, seed: int, split: Split) -> np.random.Generator:
-    """Return the random source of one sequence: independent of every other name, split, seed and index."""
+    """Return the random source of one sequence: independent of every other name, split, seed and index.
+
+    Args:
+        name: The generator's name.
+        index: Which sequence.
+        seed: Which data set.
+        split: Which part of it.
+
+    Example:
+        >>> one, same = (generator_rng("waves", 5, seed=0, split="train").random() for _ in range(2))
+        >>> one == same
+        True
+    """
     key = (crc32(name.encode()), get_args(Split).index(split), index)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
@@ -112,8 +157,23 @@ def check_request(
 ) -> None:
     """Refuse, before anything is allocated, what no generator can make.
 
+    Args:
+        index: Which sequence.
+        length: Number of frames T.
+        size: Height and width in pixels.
+        seed: Which data set.
+        split: Which part of it.
+        channels: Channels of the frames.
+
     Raises:
         UsageError: An argument is out of its range, or the frames would take more than 2 GiB.
+
+    Example:
+        >>> check_request(0, length=0, size=(64, 64), seed=0, split="train", channels=3)
+        Traceback (most recent call last):
+        ...
+        seqimg.errors.UsageError: length is 0
+        it must be 1 or more
     """
     splits: tuple[str, ...] = get_args(Split)
     if split not in splits:

@@ -27,6 +27,12 @@ class Tracks:
         categories: Names of the kinds of objects.
         seen: `[T, H, W]` uint8, which track each pixel shows, 0 for none.
         noise: `[T]` bool, which frames are nothing but noise.
+
+    Example:
+        >>> from seqimg.data.generators import tracks
+        >>> made = tracks(0, length=3, size=(64, 64), seed=0, split="test", objects=2).tracks
+        >>> made.box.shape[1], len(made.visible) == len(made.track)
+        (4, True)
     """
 
     frame: NDArray[np.int64]
@@ -57,6 +63,12 @@ class Flow:
         backward: `[T-1, H, W, 2]` float32.
         occluded: `[T-1, H, W]` bool, pixels of frame t that frame t + 1 does not show.
         disoccluded: `[T-1, H, W]` bool, pixels of frame t + 1 that frame t did not show.
+
+    Example:
+        >>> from seqimg.data.generators import pan
+        >>> flow = pan(0, length=3, size=(16, 16), seed=0, split="test").flow
+        >>> flow.forward.shape, flow.occluded.shape
+        ((2, 16, 16, 2), (2, 16, 16))
     """
 
     forward: NDArray[np.float32]
@@ -75,6 +87,10 @@ class Sample:
         classes: All the classes that the generator's sequences can have, in the order of their numbers.
         tracks: Boxes of the objects in it, if it has any.
         flow: The motion of every pixel, if it is known.
+
+    Example:
+        >>> Sample(np.zeros((4, 8, 8, 3), np.uint8), label="left", classes=("left", "right")).label
+        'left'
     """
 
     frames: Frames8

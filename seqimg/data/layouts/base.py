@@ -58,6 +58,10 @@ class Index:
         skipped: Items that could not be used and were left out, each with its reason.
         over: Boxes that reached over the edge of their frame and were cut off there.
         beyond: Boxes outside their frame, which were left out.
+
+    Example:
+        >>> Index((Item("a.mp4", label=1),), classes=("run", "walk"), layout="list").classes
+        ('run', 'walk')
     """
 
     items: tuple[Item, ...]
@@ -114,6 +118,12 @@ class Layout:
         summary: What it is, in a line.
         detect: Says what it saw if a path looks like this layout, else None.
         read: Puts what is there into a `Found`.
+
+    Example:
+        >>> def read_tiles(path, found):
+        ...     found.items.extend(Item(str(tile)) for tile in sorted(path.glob("*.npy")))
+        >>> Layout("tiles", "Radar tiles.", lambda path: None, read_tiles).name
+        'tiles'
     """
 
     name: str

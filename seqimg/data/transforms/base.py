@@ -12,7 +12,16 @@ __all__ = ["Compose", "Sometimes", "Transform", "check_share"]
 
 
 class Transform(Protocol):
-    """A change to a clip that depends on nothing but the clip and the random source."""
+    """A change to a clip that depends on nothing but the clip and the random source.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> class Darken:
+        ...     keeps_labels = True
+        ...     def __call__(self, clip, rng):
+        ...         return replace(clip, frames=clip.frames * float(rng.uniform(0.5, 1)))
+        >>> transform: Transform = Darken()
+    """
 
     @property
     def keeps_labels(self) -> bool:
@@ -20,13 +29,31 @@ class Transform(Protocol):
         ...
 
     def __call__(self, clip: Clip, rng: np.random.Generator) -> Clip:
-        """Return the changed clip; the one given stays as it is."""
+        """Return the changed clip; the one given stays as it is.
+
+        Args:
+            clip: The clip.
+            rng: The only source of chance it may use.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Compose:
-    """One transform after the other."""
+    """One transform after the other.
+
+    Args:
+        transforms: The first to be applied first.
+
+    Example:
+        >>> from seqimg.data import ClipSource
+        >>> import torch
+        >>> from seqimg.data.transforms import Flip, Noise
+        >>> clip = Clip(torch.rand(4, 3, 16, 16), ClipSource("a", 0))
+        >>> both = Compose((Flip(), Noise(0.1)))
+        >>> both(clip, np.random.default_rng(0)).frames.shape, both.keeps_labels
+        (torch.Size([4, 3, 16, 16]), False)
+    """
 
     transforms: tuple[Transform, ...]
 
@@ -49,6 +76,11 @@ class Sometimes:
     Args:
         transform: The transform.
         share: Probability, 0 to 1.
+
+    Example:
+        >>> from seqimg.data.transforms import Flip
+        >>> Sometimes(Flip(share=1), share=0.2).keeps_labels
+        False
     """
 
     transform: Transform

@@ -27,6 +27,15 @@ class Colour:
         contrast: Likewise.
         saturation: Likewise; 0 is grey.
         hue: Greatest turn of the colour circle, 0 to 0.5 of it.
+
+    Raises:
+        UsageError: A number is out of its range.
+
+    Example:
+        >>> from seqimg.data import ClipSource
+        >>> clip = Clip(torch.rand(4, 3, 16, 16), ClipSource("a", 0))
+        >>> Colour(hue=0.1)(clip, np.random.default_rng(0)).frames.shape
+        torch.Size([4, 3, 16, 16])
     """
 
     brightness: float = 0.2
@@ -75,6 +84,15 @@ class Noise:
 
     Args:
         most: Greatest standard deviation, of the range from 0 to 1; each clip draws its own.
+
+    Raises:
+        UsageError: It is less than 0.
+
+    Example:
+        >>> from seqimg.data import ClipSource
+        >>> clip = Clip(torch.rand(4, 3, 16, 16), ClipSource("a", 0))
+        >>> Noise(0.1)(clip, np.random.default_rng(0)).frames.shape
+        torch.Size([4, 3, 16, 16])
     """
 
     most: float = 0.05

@@ -25,6 +25,15 @@ class Crop:
         place: `"random"`, `"middle"`, or `"three"` and `"five"` for the part number `number` of three
             along the longer side, or of the middle and the four corners.
         number: Which of several.
+
+    Raises:
+        UsageError: The size is empty, or there is no such part.
+
+    Example:
+        >>> from seqimg.data import ClipSource
+        >>> clip = Clip(torch.rand(4, 3, 16, 16), ClipSource("a", 0))
+        >>> Crop((8, 12), "middle")(clip, np.random.default_rng(0)).frames.shape
+        torch.Size([4, 3, 8, 12])
     """
 
     size: tuple[int, int]
@@ -65,6 +74,15 @@ class Resize:
 
     Args:
         size: Height and width, or one number for the shorter side, which keeps the aspect.
+
+    Raises:
+        UsageError: The size is empty.
+
+    Example:
+        >>> from seqimg.data import ClipSource
+        >>> clip = Clip(torch.rand(4, 3, 16, 16), ClipSource("a", 0))
+        >>> Resize(8)(clip, np.random.default_rng(0)).frames.shape
+        torch.Size([4, 3, 8, 8])
     """
 
     size: tuple[int, int] | int

@@ -19,6 +19,10 @@ __all__ = ["Flip", "Rotate", "mirrored"]
 def mirrored(clip: Clip, axis: Literal[-1, -2]) -> Clip:
     """Return a clip sideways (-1) or upside down (-2), boxes and mask included.
 
+    Args:
+        clip: The clip.
+        axis: -1 for left and right, -2 for up and down.
+
     Example:
         >>> from seqimg.data import ClipSource
         >>> clip = Clip(torch.arange(3.0).reshape(1, 1, 1, 3), ClipSource("a", 0), boxes=Boxes.of([0, 0, 1, 1], 0))
@@ -49,6 +53,12 @@ class Flip:
     Args:
         way: `"sideways"` or `"upside-down"`.
         share: Probability, 0 to 1.
+
+    Example:
+        >>> from seqimg.data import ClipSource
+        >>> clip = Clip(torch.arange(3.0).view(1, 1, 1, 3), ClipSource("a", 0))
+        >>> Flip(share=1)(clip, np.random.default_rng(0)).frames.flatten().tolist()
+        [2.0, 1.0, 0.0]
     """
 
     way: Literal["sideways", "upside-down"] = "sideways"
@@ -71,6 +81,15 @@ class Rotate:
 
     Args:
         degrees: Greatest angle, either way.
+
+    Raises:
+        UsageError: The angle is not one from 0 to 180.
+
+    Example:
+        >>> from seqimg.data import ClipSource
+        >>> clip = Clip(torch.rand(4, 3, 16, 16), ClipSource("a", 0))
+        >>> Rotate(90)(clip, np.random.default_rng(0)).frames.shape, Rotate(90).keeps_labels
+        (torch.Size([4, 3, 16, 16]), False)
     """
 
     degrees: float = 10.0

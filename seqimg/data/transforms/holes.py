@@ -18,6 +18,13 @@ class Cutout:
 
     Args:
         share: Greatest share of each side, 0 to 1.
+
+    Example:
+        >>> import torch
+        >>> from seqimg.data import ClipSource
+        >>> clip = Clip(torch.ones(2, 1, 16, 16), ClipSource("a", 0))
+        >>> bool((Cutout(0.5)(clip, np.random.default_rng(0)).frames == 0).any())
+        True
     """
 
     share: float = 0.3

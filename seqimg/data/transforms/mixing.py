@@ -24,6 +24,9 @@ class Mixup:
         classes: How many classes there are.
         alpha: The share is drawn from Beta(alpha, alpha), one a batch: small values blend little.
 
+    Raises:
+        UsageError: A number is out of its range.
+
     Example:
         >>> from seqimg.data import Clip, ClipSource, collate
         >>> clips = [Clip(torch.full((2, 1, 1, 1), float(n)), ClipSource("a", n), label=n) for n in (0, 1)]

@@ -21,6 +21,12 @@ class Reverse:
 
     Args:
         share: Probability, 0 to 1.
+
+    Example:
+        >>> from seqimg.data import ClipSource
+        >>> clip = Clip(torch.arange(4.0).view(4, 1, 1, 1), ClipSource("a", 0))
+        >>> Reverse(share=1)(clip, np.random.default_rng(0)).frames.flatten().tolist()
+        [3.0, 2.0, 1.0, 0.0]
     """
 
     share: float = 0.5
@@ -45,6 +51,12 @@ class DropFrames:
 
     Args:
         share: Probability of each frame, 0 to 1.
+
+    Example:
+        >>> from seqimg.data import ClipSource
+        >>> clip = Clip(torch.arange(4.0).view(4, 1, 1, 1), ClipSource("a", 0))
+        >>> DropFrames(share=1)(clip, np.random.default_rng(0)).frames.flatten().tolist()
+        [0.0, 0.0, 0.0, 0.0]
     """
 
     share: float = 0.1
