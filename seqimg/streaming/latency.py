@@ -20,6 +20,13 @@ class Latency:
         count: How many there were.
         total: Their sum in seconds.
         most: The longest.
+
+    Example:
+        >>> latency = Latency()
+        >>> for milliseconds in (20, 30, 10):
+        ...     latency.note(milliseconds / 1000)
+        >>> latency.count, latency.most
+        (3, 0.03)
     """
 
     def __init__(self) -> None:
@@ -27,7 +34,11 @@ class Latency:
         self._bins: dict[int, int] = {}
 
     def note(self, seconds: float) -> None:
-        """Take in one duration."""
+        """Take in one duration.
+
+        Args:
+            seconds: How long it was.
+        """
         place = round(math.log(max(seconds, _LEAST) / _LEAST) / _STEP)
         place = min(place, _BINS)
         self._bins[place] = self._bins.get(place, 0) + 1
@@ -38,11 +49,14 @@ class Latency:
     def percentile(self, share: float) -> float:
         """Return the seconds that so many per cent of the durations do not exceed, to 1 %; 0 if there were none.
 
+        Args:
+            share: From 0 to 100 per cent.
+
         Example:
             >>> latency = Latency()
             >>> for milliseconds in range(1, 101):
             ...     latency.note(milliseconds / 1000)
-            >>> round(latency.percentile(50), 2), latency.percentile(100)
+            >>> round(latency.percentile(50), 2), round(latency.percentile(100), 2)
             (0.05, 0.1)
         """
         wanted, seen = share / 100 * self.count, 0
@@ -66,7 +80,8 @@ class Latencies:
         >>> latencies = Latencies(warm_up=1)
         >>> for seconds in (0.9, 0.02, 0.02):
         ...     latencies.note("model", seconds)
-        >>> latencies.figures()["model"]["p95"], latencies.figures()["model"]["warm_up"]
+        >>> figures = latencies.figures()["model"]
+        >>> round(figures["p95"], 3), figures["warm_up"]
         (0.02, 0.9)
     """
 
@@ -77,7 +92,12 @@ class Latencies:
         self._lock = threading.Lock()
 
     def note(self, stage: str, seconds: float) -> None:
-        """Take in how long a stage took for a frame."""
+        """Take in how long a stage took for a frame.
+
+        Args:
+            stage: Name of the stage.
+            seconds: How long it took.
+        """
         with self._lock:
             first = self._first.setdefault(stage, Latency())
             warm = first.count >= self._warm_up
@@ -86,6 +106,9 @@ class Latencies:
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Note how long the block took, if it ended well.
+
+        Args:
+            stage: Name of the stage.
 
         Example:
             >>> latencies = Latencies(warm_up=0)

@@ -26,6 +26,18 @@ class Overlapped(Generic[T]):
         taken: Items that came from the iterable.
         given: Items that were handed on.
         dropped: Items that were left out because newer ones had come: never any offline.
+
+    Args:
+        items: What to run.
+        ahead: How many items may wait.
+        mode: `"offline"` waits for room; `"live"` leaves out the oldest one that waits.
+        note: Told the seconds that each item took to come, in that thread.
+
+    Example:
+        >>> running = Overlapped(range(3), ahead=2, mode="offline", note=None)
+        >>> list(running), running.taken, running.dropped
+        ([0, 1, 2], 3, 0)
+        >>> running.close()
     """
 
     def __init__(

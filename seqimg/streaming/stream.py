@@ -20,6 +20,10 @@ class Reset:
     Attributes:
         frame: Number of the frame, counted from 0 over the whole stream, that was the first one again.
         reason: Why, in a few words.
+
+    Example:
+        >>> Reset(frame=240, reason="a cut").frame
+        240
     """
 
     frame: int
@@ -110,7 +114,14 @@ class Stream:
         return result
 
     def run(self, frames: Iterable[Tensor]) -> Iterator[Tensor]:
-        """Yield `step(frame)` for each frame."""
+        """Yield `step(frame)` for each frame.
+
+        Args:
+            frames: Frames `[C, H, W]` in [0, 1].
+
+        Returns:
+            Tensors `[1, …]`, one a frame.
+        """
         for frame in frames:
             yield self.step(frame)
 

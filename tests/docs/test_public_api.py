@@ -1,6 +1,5 @@
 """What is public is written down, documented, and compared with the last tag."""
 
-import inspect
 import subprocess
 from importlib import import_module
 from pathlib import Path
@@ -19,13 +18,8 @@ def test_the_listing_is_what_the_code_says() -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_every_public_name_is_documented(module: str) -> None:
-    home = import_module(module)
-    assert home.__doc__
-    for name in home.__all__:
-        value = getattr(home, name)
-        if inspect.isclass(value) or inspect.isfunction(value):
-            assert inspect.getdoc(value), f"{module}.{name} has no docstring"
+def test_every_module_with_public_names_says_what_it_is_for(module: str) -> None:
+    assert import_module(module).__doc__  # its names: test_documented.py
 
 
 def test_what_goes_after_a_tag_is_found(tmp_path: Path) -> None:
