@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import seqimg
-from seqimg import modelfolder
+from seqimg import modelfolder, tensorfiles
 from seqimg.errors import SeqimgError, UnavailableError
-from seqimg.modelfolder import weights as weights_module
-from seqimg.modelfolder.record import FORMAT, parse_json
-from seqimg.modelfolder.weights import MAX_ENTRIES, open_weights
+from seqimg.modelfolder.record import FORMAT
+from seqimg.modelfolder.weights import open_weights
+from seqimg.tensorfiles import MAX_ENTRIES, parse_json
 from seqimg_predict.config import PredictConfig
 from seqimg_predict.task import PredictTask
 from tests.support.killing import killed_at
@@ -327,13 +327,13 @@ def test_any_changed_bit_is_found_or_harmless(
 
 
 def test_a_file_that_shrinks_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    weights, real = folder / "model.safetensors", weights_module._shapes
+    weights, real = folder / "model.safetensors", tensorfiles._parsed
 
     def shrink(*given: Any) -> Any:
         os.truncate(weights, weights.stat().st_size // 2)
         return real(*given)
 
-    monkeypatch.setattr(weights_module, "_shapes", shrink)
+    monkeypatch.setattr(tensorfiles, "_parsed", shrink)
     _refused(folder, "it ends after")
 
 

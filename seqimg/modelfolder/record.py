@@ -1,7 +1,5 @@
 """`config.json` of a model folder: written, read with distrust, brought to the newest layout."""
 
-import json
-import math
 import re
 import stat
 from collections.abc import Callable, Mapping
@@ -13,8 +11,9 @@ from seqimg.errors import SeqimgError, UnavailableError
 from seqimg.plugins.manager import plugin_host
 from seqimg.plugins.reports import one_line
 from seqimg.task import Task
+from seqimg.tensorfiles import parse_json
 
-__all__ = ["CONFIG", "FORMAT", "MAX_CONFIG_BYTES", "check_own", "new_record", "parse_json", "read_record"]
+__all__ = ["CONFIG", "FORMAT", "MAX_CONFIG_BYTES", "check_own", "new_record", "read_record"]
 
 FORMAT = 2
 """Number of the layout that is written; all up to it are read."""
@@ -95,24 +94,6 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def parse_json(content: bytes) -> Any:
-    """Parse JSON as it is meant: UTF-8, no key twice, no NaN or infinity.
-
-    Raises:
-        ValueError: It is no such JSON.
-        RecursionError: It is nested too deeply.
-
-    Example:
-        >>> parse_json(b'{"a": 1, "a": 2}')
-        Traceback (most recent call last):
-        ...
-        ValueError: the key 'a' stands in it twice
-    """
-    return json.loads(
-        content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
-    )
-
-
 def check_own(path: Path) -> None:
     """Refuse a file of a model folder that is a link to somewhere else: who sends a folder sends what is in it.
 
@@ -143,24 +124,6 @@ def _content(path: Path) -> bytes:
     if len(content) > MAX_CONFIG_BYTES:
         raise ValueError(f"it is too large to be a configuration: over {MAX_CONFIG_BYTES:,} bytes")
     return content
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key!r:.60} stands in it twice")
-        found[key] = value
-    return found
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)  # infinity for 1e999
-    return value if math.isfinite(value) else _refuse(digits)
-
-
-def _refuse(word: str) -> float:
-    raise ValueError(f"{word:.40} is no number of JSON")
 
 
 def _reason(error: Exception) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 from torch import nn
 
 from seqimg.data import Datasets
+from seqimg.fingerprint import fingerprint
 from seqimg.task import Task
 from seqimg.training.cases import look, save_samples
 from seqimg.training.evaluation import Evaluation
 from seqimg.training.findings import SAMPLES, Findings
-from seqimg.training.fingerprint import fingerprint
 from seqimg.training.pages import evaluation_report
 from seqimg.training.records import Record
 from seqimg.training.report import write_report

@@ -10,11 +10,11 @@ from torch import nn
 
 from seqimg import modelfolder
 from seqimg.data import Datasets
+from seqimg.fingerprint import fingerprint
 from seqimg.publish import explained, remove, sync
 from seqimg.task import Task
 from seqimg.training import processes
 from seqimg.training.checkpoint import newest_checkpoint, save_best, save_checkpoint, settle
-from seqimg.training.fingerprint import fingerprint
 from seqimg.training.loop import StepReport, Trained, Trainer
 from seqimg.training.resume import capture, restore
 from seqimg.training.runs import Run

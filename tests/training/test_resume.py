@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from seqimg.errors import SeqimgError, UsageError
+from seqimg.fingerprint import fingerprint
 from seqimg.training.checkpoint import newest_checkpoint, save_checkpoint, settle
-from seqimg.training.fingerprint import fingerprint
 from seqimg.training.state import State
 from seqimg_predict.task import PredictTask
 from tests.support.killing import count_changes, killed_at

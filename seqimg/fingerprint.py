@@ -1,4 +1,4 @@
-"""One run, one fingerprint."""
+"""Weights, one fingerprint."""
 
 import hashlib
 from collections.abc import Mapping
