@@ -211,6 +211,11 @@ def seqimg_commands() -> Iterable[CommandSpec]:
             app="seqimg.cli.demo:app",
         ),
         CommandSpec(
+            name="live",
+            summary="Watch a model work on a camera, a file or an address, on a page.",
+            app="seqimg.cli.live:app",
+        ),
+        CommandSpec(
             name="data",
             summary="Look at sequences, check, index, convert and make them.",
             app="seqimg.cli.data:app",
