@@ -1,0 +1,146 @@
+"""What training wants: the style's strokes, what the picture shows, and strokes that stay on things."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from seqimg.nn.features import Extractor, gram, sliced_wasserstein
+from seqimg_style.flows import long_flow
+from seqimg_style.motion import moved
+
+__all__ = ["PaintingLoss", "keeping_losses", "per_frame"]
+
+_DIRECTIONS = 48
+_FLOOR = 1e-5  # of a squared difference: less flicker than that is none
+_REGION = 8  # side of the regions whose contrast is to stay
+
+
+class PaintingLoss:
+    """How far painted pictures are from what is wanted of them.
+
+    Every layer's style counts as a share of what the style's own picture has there, and content as a share of what the
+    picture has: one weight means the same for every style and extractor.
+
+    Args:
+        extractor: What tells styles and content.
+        pictures: The styles' pictures, `[3, h, w]` in [0, 1] each.
+        sliced: Compare distributions of features (sliced Wasserstein), not their products.
+    """
+
+    def __init__(self, extractor: Extractor, pictures: Sequence[Tensor], *, sliced: bool) -> None:
+        self.extractor, self.sliced = extractor, sliced
+        with torch.no_grad():
+            found = [extractor(picture[None]) for picture in pictures]
+        self.features = found
+        self.products = [[gram(layer) for layer in layers] for layers in found]
+
+    def __call__(self, painted: Tensor, frames: Tensor, amounts: Tensor) -> dict[str, Tensor]:
+        """Compare painted pictures with frames and styles.
+
+        Args:
+            painted: `[B, 3, H, W]` in [0, 1].
+            frames: What they were painted from, of the same shape.
+            amounts: `[B, S]`, how much of each style was asked for.
+
+        Returns:
+            `style`, `content`, `plain` (how far a picture of which little style was asked for is from itself) and
+            `smooth`, a scalar each.
+        """
+        layers = [layer.float() for layer in self.extractor(painted)]
+        with torch.no_grad():
+            wanted = self.extractor(frames)[self.extractor.content].float()
+        shown = layers[self.extractor.content]
+        content = (shown - wanted).square().mean((1, 2, 3)) / (wanted.square().mean((1, 2, 3)) + _FLOOR)
+        strength = amounts.sum(1)
+        less = (1 - strength).clamp(min=0)
+        return {
+            "style": torch.stack(
+                [self._layer(place, layer, amounts) for place, layer in enumerate(layers)]
+            ).mean(),
+            "content": content.mean(),
+            "plain": ((painted - frames).abs().mean((1, 2, 3)) * less).mean(),
+            "smooth": painted.diff(dim=-1).abs().mean() + painted.diff(dim=-2).abs().mean(),
+        }
+
+    def _layer(self, place: int, layer: Tensor, amounts: Tensor) -> Tensor:
+        losses = []
+        for item, shares in enumerate(amounts):
+            total = shares.sum()
+            if float(total) == 0:
+                losses.append(layer.new_zeros(()))
+                continue
+            if self.sliced:
+                # Distributions cannot be mixed as products can: each style by its share.
+                each = [
+                    shares[number]
+                    * sliced_wasserstein(
+                        layer[item : item + 1],
+                        features[place],
+                        count=_DIRECTIONS,
+                        generator=torch.Generator().manual_seed(int(torch.randint(2**31, ()))),
+                    )
+                    / features[place].var()
+                    for number, features in enumerate(self.features)
+                ]
+                losses.append(torch.stack(each).sum())
+                continue
+            goal = sum(
+                share / total * products[place] for share, products in zip(shares, self.products, strict=True)
+            )
+            off = (gram(layer[item : item + 1]) - goal).square().mean() / goal.square().mean()
+            losses.append(total * off)
+        return torch.stack(losses).mean()
+
+
+def keeping_losses(results: Tensor, painted: Tensor, flow: Tensor) -> dict[str, Tensor]:
+    """Return how well strokes stay on things, as shares of how badly they do when each frame is painted by itself.
+
+    Args:
+        results: `[B, T, 3, H, W]`.
+        painted: Each frame as it is painted by itself, of the same shape.
+        flow: `[B, T - 1, 3, H, W]`: where each pixel was in the frame before, and whether it was there.
+
+    Returns:
+        `short` and `long`, squared differences along the way since the frame before and since the first; `fidelity`,
+        the difference to `painted`; `broad`, that of their broad tones; `contrast`, how much less there is of the
+        differences between neighbours. A scalar each.
+    """
+    far = long_flow(flow)
+    with torch.no_grad():
+        flicker = per_frame(_off(painted[:, 1:], painted[:, :-1], flow), flow).mean() + _FLOOR
+        start = painted[:, :1].expand_as(painted[:, 1:])
+        drifting = per_frame(_off(painted[:, 1:], start, far), far).mean() + _FLOOR
+    difference = (results - painted)[:, 1:].flatten(0, 1)
+    first = results[:, :1].expand_as(results[:, 1:])
+    return {
+        "short": per_frame(_off(results[:, 1:], results[:, :-1], flow), flow).mean() / flicker,
+        "long": per_frame(_off(results[:, 1:], first, far), far).mean() / drifting,
+        "fidelity": difference.abs().mean() / flicker.sqrt(),
+        "broad": avg_pool2d(difference, _REGION, ceil_mode=True).abs().mean() / flicker.sqrt(),
+        "contrast": (_contrast(painted[:, 1:]) / (_contrast(results[:, 1:]) + 1e-3) - 1).clamp(min=0).mean(),
+    }
+
+
+def per_frame(off: Tensor, flow: Tensor) -> Tensor:
+    """Return the mean of squared differences `[B, T, C, H, W]` where a flow can be told, of each frame: `[B, T]`."""
+    seen = flow[:, :, 2:]
+    total = (off * seen).sum((2, 3, 4))
+    mean: Tensor = total / (off.shape[2] * seen.sum((2, 3, 4))).clamp(min=1)
+    return mean
+
+
+def _off(now: Tensor, before: Tensor, flow: Tensor) -> Tensor:
+    """Return the squared differences of frames to those before, moved along, `[B, T, 3, H, W]`."""
+    fetched = moved(before.flatten(0, 1), flow[:, :, :2].flatten(0, 1))
+    off: Tensor = now - fetched.unflatten(0, now.shape[:2])
+    return off.square()
+
+
+def _contrast(frames: Tensor) -> Tensor:
+    """Return how much neighbours differ, region by region."""
+    flat = frames.flatten(0, 1)
+    slopes = flat.diff(dim=-1)[..., :-1, :].abs().mean(1, keepdim=True)
+    slopes = slopes + flat.diff(dim=-2)[..., :-1].abs().mean(1, keepdim=True)
+    return avg_pool2d(slopes, _REGION, ceil_mode=True)
