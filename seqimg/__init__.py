@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seqimg.nn.layers import ConvGRU, ConvLSTM
     from seqimg.sequences.open import open_sequence
     from seqimg.sequences.save import save_sequence
-    from seqimg.streaming import Stream
+    from seqimg.streaming import Stream, Streams
     from seqimg.task import Task
 
 __version__ = "0.1.0"
@@ -33,6 +33,7 @@ __all__ = [
     "LoadedModel",
     "SeqimgError",
     "Stream",
+    "Streams",
     "Task",
     "TaskConfig",
     "import_cell",
@@ -49,6 +50,7 @@ _HOMES = {
     "LoadedModel": "seqimg.modelfolder",
     "SeqimgError": "seqimg.errors",
     "Stream": "seqimg.streaming",
+    "Streams": "seqimg.streaming",
     "Task": "seqimg.task",
     "TaskConfig": "seqimg.config",
     "import_cell": "seqimg.cells.importing",

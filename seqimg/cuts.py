@@ -15,6 +15,12 @@ _PATCH, _REACH = 8, 4
 class Cuts:
     """Finds the frames that do not continue the one before, seen one by one.
 
+    Args:
+        before: A glance at the frame before the first; None if there is none.
+
+    Attributes:
+        before: A glance at the last frame.
+
     Example:
         >>> cuts = Cuts()
         >>> one, other = torch.rand(2, 3, 48, 64)
@@ -22,13 +28,13 @@ class Cuts:
         [False, False, True, False]
     """
 
-    def __init__(self) -> None:
-        self._before: Tensor | None = None
+    def __init__(self, before: Tensor | None = None) -> None:
+        self.before = before
 
     def __call__(self, frame: Tensor) -> bool:
         """Tell whether a frame `[C, H, W]` begins another scene; the first one does not."""
-        before, self._before = self._before, glance(frame)
-        return before is not None and not continues(self._before, before)
+        before, self.before = self.before, glance(frame)
+        return before is not None and not continues(self.before, before)
 
 
 def glance(frame: Tensor) -> Tensor:

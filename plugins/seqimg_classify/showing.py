@@ -41,7 +41,7 @@ def show(
         if ended is not None:
             yield told(ended)
         if cut:
-            stream.state = None
+            stream.reset("another scene")
         size = working_size(seen.frame.shape[-2], seen.frame.shape[-1], config.size)
         logits = stream.step(resize(seen.frame[None], size)[0])[0, -1]
         scores = segments.add(logits, seen.time, seen.index, new=ended is not None)

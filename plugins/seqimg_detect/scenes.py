@@ -19,6 +19,7 @@ class _Left:
     last: Tensor
     tracks: list[Track]
     state: State | None
+    age: int
     frames: int = 0
 
 
@@ -62,14 +63,14 @@ class Scenes:
         if (
             self._lasted > 2 or self._left is None
         ):  # a scene of one frame is an interruption of the one before
-            self._left = _Left(last, tracks, self._stream.state if self._forget else None)
+            self._left = _Left(last, tracks, self._stream.state if self._forget else None, self._stream.age)
         if self._forget:
-            self._stream.state = None
+            self._stream.reset("another scene")
         self._lasted = 1
 
     def _come_back(self, left: _Left) -> None:
         if self._linker is not None:
             self._linker.come_back(left.tracks, left.frames)
         if self._forget:
-            self._stream.state = left.state
+            self._stream.state, self._stream.age = left.state, left.age
         self._left, self._lasted = None, 2

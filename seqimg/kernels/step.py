@@ -5,7 +5,7 @@ function to call for it and all that follow.
 """
 
 from collections.abc import Callable, Sequence
-from threading import local
+from threading import Lock, local
 from typing import cast
 
 import torch
@@ -147,10 +147,13 @@ def graph(cell: Cell, weights: Weights, x: Tensor, state: Tensor) -> Step:
     with torch.cuda.graph(recording):
         after = step(frame, before)
 
+    turn = Lock()  # streams of one model may run in several threads
+
     def replay(new_frame: Tensor, new_state: Tensor) -> Tensor:
-        frame.copy_(new_frame)
-        before.copy_(new_state)
-        recording.replay()
-        return after.clone()
+        with turn:
+            frame.copy_(new_frame)
+            before.copy_(new_state)
+            recording.replay()
+            return after.clone()
 
     return replay

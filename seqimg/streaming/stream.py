@@ -1,39 +1,43 @@
 """`Stream`: a model plus its state, fed one frame at a time."""
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from seqimg.errors import SeqimgError
+from seqimg.fingerprint import fingerprint
+from seqimg.streaming.keeping import classes_of, mapped, read_state, write_state
+from seqimg.streaming.remembering import Remembering
 
-__all__ = ["Reset", "Stream"]
+__all__ = ["Stream", "StreamOutput"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reset:
-    """When a stream began anew.
+class StreamOutput:
+    """What a stream said of one frame.
 
     Attributes:
-        frame: Number of the frame, counted from 0 over the whole stream, that was the first one again.
-        reason: Why, in a few words.
-
-    Example:
-        >>> Reset(frame=240, reason="a cut").frame
-        240
+        outputs: The model's outputs, `[1, …]`.
+        frame: Number of the frame, counted from 0 over the whole stream.
+        pts: Its time in seconds, as it came.
+        reset: Why the stream began anew with it; None if it did not.
     """
 
+    outputs: Tensor
     frame: int
-    reason: str
+    pts: float | None
+    reset: str | None
 
 
-class Stream:
+class Stream(Remembering):
     """A model plus its state, fed one frame at a time, in constant memory.
 
-    Feeding frames one by one gives the same numbers as feeding the whole clip.
+    Feeding frames one by one gives the same numbers as feeding the whole clip. One model may serve any number of
+    streams; [Streams][seqimg.Streams] steps many at once.
 
     Where frames of another size, number of channels, dtype or device come, what is remembered of those before
     means nothing: the stream begins anew by itself and says so in `last_reset`.
@@ -43,6 +47,8 @@ class Stream:
         device: Where to compute; where the model is, if None.
         remember: Whether the state is carried; without, every frame is as if it were the first, which shows
             what the memory is worth.
+        gap: Seconds between two frames' times beyond which the stream begins anew; None for never.
+        cuts: Whether it begins anew where a frame does not continue the one before.
 
     Attributes:
         state: What the model carries to the next frame; None before the first.
@@ -64,25 +70,17 @@ class Stream:
     """
 
     def __init__(
-        self, model: nn.Module, device: torch.device | None = None, *, remember: bool = True
+        self,
+        model: nn.Module,
+        device: torch.device | None = None,
+        *,
+        remember: bool = True,
+        gap: float | None = None,
+        cuts: bool = False,
     ) -> None:
         self.model = model.eval()
-        self.device = device or next((weight.device for weight in model.parameters()), torch.device("cpu"))
-        self.remember = remember
-        self.state: Any = None
-        self.age = self.frames_seen = self.resets = 0
-        self.last_reset: Reset | None = None
-        self._pts: float | None = None
-        self._kind: tuple[torch.Size, torch.dtype, torch.device] | None = None
-
-    def reset(self, reason: str = "asked for") -> None:
-        """Forget everything: the next frame is the first again, and may have any time.
-
-        Args:
-            reason: Why, for `last_reset`.
-        """
-        self._forget(reason)
-        self._pts = self._kind = None
+        where = device or next((weight.device for weight in model.parameters()), torch.device("cpu"))
+        super().__init__(where, remember=remember, gap=gap, cuts=cuts)
 
     @torch.inference_mode()
     def step(self, frame: Tensor, pts: float | None = None) -> Tensor:
@@ -101,59 +99,102 @@ class Stream:
             SeqimgError: The frame is not later than the one before.
         """
         self._check_time(pts)
-        kind = frame.shape, frame.dtype, frame.device
-        if self._kind is not None and kind != self._kind:
-            self._forget(_change(self._kind, kind))
-        self._kind = kind
-        frame = frame.to(self.device)
-        before = self.state if self.remember else None
-        outputs, self.state = self.model(frame.masked_fill(frame.isnan(), 0)[None, None], before)
-        self.age += 1
-        self.frames_seen += 1
+        self._begin(frame, pts)
+        outputs, state = self.model(self._prepared(frame)[None, None], self._before())
+        self._end(state)
         result: Tensor = outputs
         return result
 
     def run(self, frames: Iterable[Tensor]) -> Iterator[Tensor]:
-        """Yield `step(frame)` for each frame.
+        """Yield `step(frame)` for each frame, as soon as it is known.
 
         Args:
-            frames: Frames `[C, H, W]` in [0, 1].
-
-        Returns:
-            Tensors `[1, …]`, one a frame.
+            frames: Each `[C, H, W]` in [0, 1].
         """
         for frame in frames:
             yield self.step(frame)
 
-    def _check_time(self, pts: float | None) -> None:
-        if pts is None:
-            return
-        if not math.isfinite(pts) or (self._pts is not None and pts <= self._pts):
-            raise SeqimgError(
-                f"frame {self.frames_seen} of a stream comes at {pts:g} s",
-                why="its time is no number"
-                if self._pts is None
-                else f"the one before came at {self._pts:g} s",
-                hint="stream.reset() before another sequence begins",
-            )
-        self._pts = pts
+    def timed(self, frames: Iterable[tuple[Tensor, float]]) -> Iterator[StreamOutput]:
+        """Yield what the model says of each frame, with the frame's time and whether the stream began anew.
 
-    def _forget(self, reason: str) -> None:
-        self.state = None
-        if self.frames_seen:
-            self.last_reset = Reset(self.frames_seen, reason)
-            self.resets += 1
-        self.age = 0
+        Args:
+            frames: Each `[C, H, W]` in [0, 1], and its time in seconds.
+
+        Raises:
+            SeqimgError: A frame is not later than the one before.
+
+        Example:
+            >>> from seqimg.nn import ConvGRU
+            >>> frames = ((frame, number / 25) for number, frame in enumerate(torch.rand(3, 3, 8, 8)))
+            >>> [output.pts for output in Stream(ConvGRU(3, 4)).timed(frames)]
+            [0.0, 0.04, 0.08]
+        """
+        for frame, pts in frames:
+            number, resets = self.frames_seen, self.resets
+            outputs = self.step(frame, pts)
+            anew = self.last_reset is not None and self.resets > resets
+            reason = self.last_reset.reason if anew and self.last_reset is not None else None
+            yield StreamOutput(outputs, number, pts, reason)
+
+    def fork(self) -> Self:
+        """Return a stream of the same model that remembers the same, and goes on independently.
+
+        Example:
+            >>> from seqimg.nn import ConvGRU
+            >>> stream, frames = Stream(ConvGRU(3, 4)), torch.rand(3, 3, 8, 8)
+            >>> outputs = stream.step(frames[0])
+            >>> other = stream.fork()
+            >>> bool((stream.step(frames[1]) == other.step(frames[1])).all())
+            True
+        """
+        other = type(self)(
+            self.model, self.device, remember=self.remember, gap=self.gap, cuts=self._cuts is not None
+        )
+        other.load_state_dict(mapped(_copied, self.state_dict()))
+        return other
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write what is remembered to a file in the form of safetensors.
+
+        Args:
+            path: The file.
+            overwrite: Whether one of that name may be replaced.
+
+        Raises:
+            SeqimgError: The file exists or cannot be written, or the state holds what a file cannot.
+
+        Example:
+            >>> from seqimg.nn import ConvGRU
+            >>> stream, frames = Stream(ConvGRU(3, 4)), torch.rand(2, 3, 8, 8)
+            >>> outputs = stream.step(frames[0])
+            >>> stream.save(Path(tmp) / "state.safetensors")
+            >>> other = Stream(stream.model)
+            >>> other.restore(Path(tmp) / "state.safetensors")
+            >>> bool((stream.step(frames[1]) == other.step(frames[1])).all()), other.age
+            (True, 2)
+        """
+        known, digest = classes_of(self.model), fingerprint(self.model.state_dict())
+        write_state(Path(path), self.state_dict(), digest, known, overwrite=overwrite)
+
+    def restore(self, path: str | Path) -> None:
+        """Go on from such a file. Nothing in it is executed or unpickled.
+
+        Raises:
+            SeqimgError: It cannot be read, is damaged, or of another model or a newer seqimg.
+        """
+        known, digest = classes_of(self.model), fingerprint(self.model.state_dict())
+        found = read_state(Path(path), digest, known)
+        try:
+            self.load_state_dict(found)
+        except SeqimgError as error:
+            raise SeqimgError(f"{path} is damaged", why=error.why) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.reset("closed")
 
 
-def _change(
-    before: tuple[torch.Size, torch.dtype, torch.device], now: tuple[torch.Size, torch.dtype, torch.device]
-) -> str:
-    """Say what is different about a frame."""
-    if before[0][-2:] != now[0][-2:]:
-        old, new = (f"{shape[-1]}×{shape[-2]}" for shape in (before[0], now[0]))
-        return f"frames of {new} pixels after {old}"
-    if before[0] != now[0]:
-        return f"frames of {now[0][0]} channels after {before[0][0]}"
-    kind = 1 if before[1] != now[1] else 2
-    return f"frames {'of' if kind == 1 else 'on'} {now[kind]} after {before[kind]}".replace("torch.", "")
+def _copied(leaf: Any) -> Any:
+    return leaf.clone() if isinstance(leaf, Tensor) else leaf

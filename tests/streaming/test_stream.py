@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqimg.errors import SeqimgError
+from seqimg.errors import SeqimgError, UsageError
 from seqimg.nn import ConvGRU
-from seqimg.streaming import Stream
+from seqimg.streaming import Stream, Streams
 
 
 class Counting(nn.Module):
@@ -77,3 +77,62 @@ def test_missing_values_are_the_lower_end() -> None:
     holed, black = frame.clone(), frame.clone()
     holed[:, :4], black[:, :4] = torch.nan, 0
     torch.testing.assert_close(Stream(layer).step(holed), Stream(layer).step(black), rtol=0, atol=0)
+
+
+def test_a_pause_begins_anew_only_where_asked_for() -> None:
+    frame = frames(1)[0]
+    for gap, ages in ((None, [1, 2, 3]), (1.0, [1, 2, 1]), (3.0, [1, 2, 3])):
+        stream = Stream(Counting(), gap=gap)
+        assert [int(stream.step(frame, pts)) for pts in (0.0, 0.5, 2.5)] == ages
+        assert (stream.last_reset is None) == (gap != 1.0)
+    assert Stream(Counting(), gap=0.1).last_reset is None
+
+
+def test_a_cut_begins_anew_where_asked_for() -> None:
+    one, other = torch.rand(2, 3, 48, 64, generator=torch.Generator().manual_seed(0))
+    shots = [one, one, other, other, one]
+    stream = Stream(Counting(), cuts=True)
+    assert [int(stream.step(frame)) for frame in shots] == [1, 2, 1, 2, 1]
+    assert stream.last_reset is not None
+    assert (stream.last_reset.frame, stream.last_reset.reason, stream.resets) == (4, "a cut", 2)
+    assert [int(Stream(Counting()).step(frame)) for frame in shots[:1]] == [1]
+
+
+def test_outputs_come_with_their_time_and_with_resets() -> None:
+    one, small = frames(1)[0], frames(1, 3, 8, 8)[0]
+    stream = Stream(Counting())
+    found = list(stream.timed([(one, 0.0), (one, 0.04), (small, 0.08)]))
+    assert [(output.frame, output.pts, int(output.outputs)) for output in found] == [
+        (0, 0.0, 1),
+        (1, 0.04, 2),
+        (2, 0.08, 1),
+    ]
+    assert [output.reset for output in found] == [None, None, "frames of 8×8 pixels after 12×16"]
+
+
+def test_leaving_the_block_forgets() -> None:
+    with Stream(Counting()) as stream:
+        stream.step(frames(1)[0])
+    assert stream.state is None
+    assert stream.age == 0
+
+
+def test_streams_check_times_before_anything_is_stepped() -> None:
+    streams, frame = Streams[int](Counting()), frames(1)[0]
+    streams.step({0: frame, 1: frame}, {0: 1.0, 1: 1.0})
+    with pytest.raises(SeqimgError, match="comes at"):
+        streams.step({0: frame, 1: frame, 2: frame}, {0: 2.0, 1: 1.0})
+    assert [streams[name].age for name in streams] == [1, 1]
+    assert len(streams) == 2
+    with pytest.raises(UsageError, match="no frame"):
+        streams.step({0: frame}, {7: 1.0})
+
+
+def test_a_state_that_is_not_batch_first_is_refused() -> None:
+    class TimeFirst(nn.Module):
+        def forward(self, clip: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            return clip, clip.transpose(0, 1)
+
+    frame = frames(1)[0]
+    with pytest.raises(SeqimgError, match="cannot be divided"):
+        Streams[int](TimeFirst()).step({0: frame, 1: frame})
