@@ -35,6 +35,7 @@ class BrowserCamera:
         self._mode = "L" if channels == 1 else "RGB"
         self._changed = threading.Condition()
         self._newest: bytes | None = None
+        self._back: Image.Image | None = None
         self.gate: Gate | None = None
 
     def offer(self, picture: bytes) -> None:
@@ -56,6 +57,9 @@ class BrowserCamera:
 
     def take(self) -> Image.Image | None:
         """Wait for a picture that can be read and return it; None at the end."""
+        back, self._back = self._back, None
+        if back is not None:
+            return back
         while True:
             with self._changed:
                 while self._newest is None:
@@ -66,6 +70,10 @@ class BrowserCamera:
             picture = _decoded(data, self._mode)
             if picture is not None:
                 return picture
+
+    def put_back(self, picture: Image.Image) -> None:
+        """Have a picture taken again by whoever opens the camera next."""
+        self._back = picture
 
 
 class _Pictures(Sequence):
@@ -90,6 +98,7 @@ class _Pictures(Sequence):
         picture: Image.Image | None = self._first
         while picture is not None:
             if picture.size != (self.info.width, self.info.height):
+                self._camera.put_back(picture)
                 return
             pixels = np.asarray(picture).reshape(self.info.height, self.info.width, self.info.channels)
             yield TimedFrame(index, time.monotonic() - started, pixels)

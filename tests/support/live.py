@@ -6,7 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
@@ -217,6 +217,7 @@ class Serving:
     studio: Studio
     port: int
     said: list[str]
+    stack: ExitStack
 
     @property
     def host(self) -> str:
@@ -305,7 +306,8 @@ def serving(
     thread = threading.Thread(target=server.run, name="server")
     thread.start()
     try:
-        yield Serving(server, studio, place.port, said)
+        with ExitStack() as stack:
+            yield Serving(server, studio, place.port, said, stack)
     finally:
         server.stop()
         thread.join(20)
