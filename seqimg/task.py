@@ -209,6 +209,51 @@ class Task(ABC, Generic[C, R, Answer]):
         numbers however the frames are split over calls.
         """
 
+    def step_module(self, model: nn.Module) -> nn.Module:
+        """Return what `seqimg TASK export` makes a graph of, by default the model itself.
+
+        It maps `(frames [B, 1, C, H, W], state | None)` to `(outputs, state)`; a state is tensors, batch first, in
+        tuples, lists, dicts or dataclasses. A graph knows no None: its first state is zeros. Where those mean something
+        else than None, the graph computes both beginnings and picks one, which takes twice as long; a state with a
+        tensor that says whether anything was seen yet saves that. With an attribute `answers_each_frame` that is
+        False, the outputs after a clip's last frame are those of the clip, and not one of many.
+
+        Args:
+            model: The trained model, in evaluation mode.
+
+        Example:
+            >>> from seqimg.plugins.manager import plugin_host
+            >>> tasks = plugin_host().tasks
+            >>> task = tasks.load("predict")(tasks.load("predict", "config")(channels=1, widths=(4,), horizon=2))
+            >>> import torch
+            >>> step = task.step_module(task.build_model().eval())
+            >>> step(torch.rand(1, 1, 1, 16, 16), None)[0].shape
+            torch.Size([1, 2, 1, 16, 16])
+        """
+        return model
+
+    def outputs_about(self) -> str:
+        """Say in a sentence how the numbers that `step_module` returns are read; it is kept beside an exported graph.
+
+        Example:
+            >>> from seqimg.plugins.manager import plugin_host
+            >>> tasks = plugin_host().tasks
+            >>> tasks.load("predict")(tasks.load("predict", "config")()).outputs_about().split(",")[0]
+            'The frames to come'
+        """
+        return ""
+
+    def frame_size(self) -> tuple[int, int] | None:
+        """Return the only height and width of frames that an exported graph takes; None if any will do.
+
+        Example:
+            >>> from seqimg.plugins.manager import plugin_host
+            >>> tasks = plugin_host().tasks
+            >>> tasks.load("predict")(tasks.load("predict", "config")()).frame_size() is None
+            True
+        """
+        return None
+
     def progressed(self, share: float) -> None:
         """Take note, before each step of training, of the share of it that is done; for what changes on the way.
 

@@ -19,7 +19,8 @@ from seqimg_classify.baselines import RIVALS, majority, out_of_order, without_me
 from seqimg_classify.config import ClassifyConfig, ClassifyRun
 from seqimg_classify.loss import ClassLoss, balanced_weights
 from seqimg_classify.mixing import Mixed
-from seqimg_classify.models import Rivalled, build_model
+from seqimg_classify.models import ConvGRUClassifier, Rivalled, build_model
+from seqimg_classify.models.step import ConvGRUStep
 from seqimg_classify.onesize import OneSize, of_one_size
 from seqimg_classify.protocols import Carried, model_step
 from seqimg_classify.segments import COLUMNS
@@ -119,6 +120,20 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
     def build_model(self) -> nn.Module:
         """Build the untrained model, and the networks that are trained beside it."""
         return build_model(self.config)
+
+    def step_module(self, model: nn.Module) -> nn.Module:
+        """Return what answers after each frame."""
+        return ConvGRUStep(model) if isinstance(model, ConvGRUClassifier) else model
+
+    def outputs_about(self) -> str:
+        """Say what the numbers of an answer are."""
+        scores = "their sigmoids" if self.config.several else "their softmax"
+        return f"Logits [batch, 1, classes] after this frame, in the order of the labels; {scores} are the scores."
+
+    def frame_size(self) -> tuple[int, int] | None:
+        """Return the size of the pictures that `rows` reads."""
+        picture = self.config.picture
+        return (picture[0], picture[1]) if self.config.model == "rows" else None
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Answer after each frame; in training also as the networks beside the model do."""

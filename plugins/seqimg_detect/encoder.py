@@ -49,7 +49,7 @@ class Encoder(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Return features `[N, width, ⌈H / stride⌉, ⌈W / stride⌉]` of frames `[N, C, H, W]` in [0, 1]."""
-        size = (-(-frames.shape[-2] // self.stride), -(-frames.shape[-1] // self.stride))
+        size = _positions(frames, self.stride)
         features = 2 * pad_to_multiple(frames, self.multiple) - 1
         levels = []
         for down in self.downs:
@@ -101,9 +101,15 @@ class Eye(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Return features `[N, features, ⌈H / stride⌉, ⌈W / stride⌉]` of frames `[N, C, H, W]` in [0, 1]."""
-        size = (-(-frames.shape[-2] // self.stride), -(-frames.shape[-1] // self.stride))
+        size = _positions(frames, self.stride)
         seen: Tensor = self.backbone(pad_to_multiple(frames, max(_COARSEST, self.stride)))
         return crop_to(seen, size)
+
+
+def _positions(frames: Tensor, stride: int) -> tuple[int, int]:
+    """Return how many positions of `stride` pixels it takes to cover frames, down and across."""
+    height, width = frames.shape[-2:]
+    return (height + stride - 1) // stride, (width + stride - 1) // stride
 
 
 class Neck(nn.Sequential):

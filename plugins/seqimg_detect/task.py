@@ -86,6 +86,14 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
             rivals=config.rivals,
         )
 
+    def outputs_about(self) -> str:
+        """Say what the numbers of the maps are."""
+        return (
+            f"Maps [batch, 1, classes + 4, rows, columns], one position for each {self.config.grid} pixels: a logit "
+            "for each class (its sigmoid is the score of a thing whose middle is there), then how far its box reaches "
+            f"left, up, right and down from there, in units of {self.config.grid} pixels."
+        )
+
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Return the maps `[B, T, K + 4, h, w]`; in training those of the companion beside, `[B, 2, T, …]`."""
         outputs: Tensor = model(batch.frames, rivals=model.training)[0]

@@ -25,7 +25,12 @@ class PredictConfig(TaskConfig):
     """What can be set for frame prediction, beside what every task's training understands."""
 
     context: int = Field(5, ge=2, description="Frames seen before a prediction.")
-    horizon: int = Field(5, ge=1, description="Frames predicted in training and evaluation.")
+    horizon: int = Field(
+        5,
+        ge=1,
+        description="Frames predicted in training and evaluation.",
+        json_schema_extra={"exports": True},
+    )
     model: Literal["encoder_forecaster", "next_frame"] = Field(
         "encoder_forecaster",
         description="Say all frames to come from what was read, or the next one, read it, and so on.",

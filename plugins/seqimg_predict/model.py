@@ -97,7 +97,12 @@ class EncoderForecaster(Reader):
         self.flow = head(finest, 3, min(patch, 2)) if motion else None
 
     def forward(
-        self, frames: Tensor, state: PredictState | None = None, *, horizon: int = 0
+        self,
+        frames: Tensor,
+        state: PredictState | None = None,
+        *,
+        horizon: int = 0,
+        started: Tensor | None = None,
     ) -> tuple[Tensor, PredictState]:
         """Read frames and predict the next ones.
 
@@ -105,6 +110,7 @@ class EncoderForecaster(Reader):
             frames: `[B, T, C, H, W]` in [0, 1].
             state: What an earlier call returned, or None at the start of a sequence.
             horizon: Frames to predict after the last; 0 only reads.
+            started: `[B]`, 0 where the state says nothing and with the first frame something begins; None for nowhere.
 
         Returns:
             The prediction `[B, horizon, C, H, W]`, not clipped, and the state after the last frame.
@@ -114,7 +120,7 @@ class EncoderForecaster(Reader):
             UsageError: The horizon is negative.
         """
         self.check(frames, state, horizon)
-        _, state = self.read(frames, state)
+        _, state = self.read(frames, state, started)
         if horizon == 0:
             return frames.new_empty(frames.shape[0], 0, *frames.shape[2:]), state
         return apply_forecast(state.last, self.forecast(state, horizon)[0]), state

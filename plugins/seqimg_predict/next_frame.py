@@ -77,6 +77,7 @@ class NextFrame(Reader):
         state: PredictState | None = None,
         *,
         horizon: int = 0,
+        started: Tensor | None = None,
         future: Tensor | None = None,
         given: Tensor | None = None,
     ) -> tuple[Tensor, PredictState]:
@@ -86,6 +87,7 @@ class NextFrame(Reader):
             frames: `[B, T, C, H, W]` in [0, 1].
             state: What an earlier call returned, or None at the start of a sequence.
             horizon: Frames to predict after the last; 0 only reads.
+            started: `[B]`, 0 where the state says nothing and with the first frame something begins; None for nowhere.
             future: In training, the true frames to come, `[B, horizon, C, H, W]`.
             given: `[B, horizon - 1]` bool, which of them are read in place of the model's own.
 
@@ -102,7 +104,7 @@ class NextFrame(Reader):
             raise UsageError(
                 "future and given go together", why="one says which frames of the other are read"
             )
-        said, reached = self.read(frames, state)
+        said, reached = self.read(frames, state, started)
         if horizon == 0:
             return frames.new_empty(frames.shape[0], 0, *frames.shape[2:]), reached
         passed = [] if future is None else [self._after(frames[:, :-1], [one[:, :-1] for one in said])]

@@ -119,9 +119,14 @@ class Reader(nn.Module):
         if horizon < 0:
             raise UsageError(f"horizon={horizon} is no number of frames", why="it has to be 0 or more")
 
-    def read(self, frames: Tensor, state: PredictState | None) -> tuple[list[Tensor], PredictState]:
-        """Read frames `[B, T, C, H, W]`; returns what each level says of each, and the state after them."""
-        features, starts = self._look(frames, None if state is None else state.last)
+    def read(
+        self, frames: Tensor, state: PredictState | None, started: Tensor | None = None
+    ) -> tuple[list[Tensor], PredictState]:
+        """Read frames `[B, T, C, H, W]`; returns what each level says of each, and the state after them.
+
+        Where `started [B]` is 0 the state says nothing: with the first of the frames something begins.
+        """
+        features, starts = self._look(frames, None if state is None else state.last, started)
         levels, said = [], []
         for level, encoder in enumerate(self.encoders):
             before = None if state is None else state.levels[level]
@@ -132,7 +137,9 @@ class Reader(nn.Module):
                 features = each_frame(self.downs[level], features)
         return said, PredictState(tuple(levels), frames[:, -1], tuple(one[:, -1] for one in said))
 
-    def _look(self, frames: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _look(
+        self, frames: Tensor, last: Tensor | None, started: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Return the finest features `[B, T, C', h, w]` and which frames start a sequence, `[B, T]`."""
         first = frames[:, :1] if last is None else last[:, None]
         past = torch.cat([first, frames[:, :-1]], dim=1)
@@ -141,6 +148,8 @@ class Reader(nn.Module):
         starts = is_cut(costs, now).unflatten(0, frames.shape[:2]) & self.cuts
         if last is None:
             starts = torch.cat([torch.ones_like(starts[:, :1]), starts[:, 1:]], dim=1)
+        elif started is not None:
+            starts = torch.cat([starts[:, :1] | (started == 0)[:, None], starts[:, 1:]], dim=1)
         follows = ~starts.flatten()[:, None, None, None]
         pictures = torch.cat([2 * now - 1, 4 * (now - before) * follows], dim=1)
         seen = [nn.functional.pixel_unshuffle(pictures, self.patch)]
@@ -170,8 +179,10 @@ def each_frame(function: Callable[[Tensor], Tensor], clips: Tensor) -> Tensor:
 def _places(maps: Tensor) -> Tensor:
     """Return how far down and across each position of `[N, C, h, w]` is, from -1 to 1: `[N, 2, h, w]`."""
     height, width = maps.shape[-2:]
+    # Not `linspace`, which a graph for pictures of any size cannot say.
     down, across = (
-        torch.linspace(-1, 1, size, dtype=maps.dtype, device=maps.device) for size in (height, width)
+        torch.arange(size, dtype=maps.dtype, device=maps.device) * (2 / max(size - 1, 1)) - 1
+        for size in (height, width)
     )
     planes = torch.stack([down[:, None].expand(height, width), across.expand(height, width)])
-    return planes.expand(len(maps), -1, -1, -1)
+    return planes.expand(maps.shape[0], -1, -1, -1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from seqimg_predict.model import EncoderForecaster
 from seqimg_predict.next_frame import NextFrame
 from seqimg_predict.reading import Reader
 from seqimg_predict.showing import COLUMNS, ahead, rolling
+from seqimg_predict.step import PredictStep
 from seqimg_predict.terms import parse_loss
 
 if TYPE_CHECKING:
@@ -77,6 +78,14 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
             cuts=config.cuts,
             coordinates=config.coordinates,
         )
+
+    def step_module(self, model: nn.Module) -> nn.Module:
+        """Return what predicts `config.horizon` frames after each frame."""
+        return PredictStep(cast(Reader, model), self.config.horizon)
+
+    def outputs_about(self) -> str:
+        """Say what the numbers of a prediction are."""
+        return "The frames to come, [batch, horizon, channels, height, width] in [0, 1], the next one first."
 
     def progressed(self, share: float) -> None:
         """Note how much of the training is done, which decides how much the model is helped."""

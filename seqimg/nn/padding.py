@@ -1,5 +1,6 @@
 """Any picture size through strided networks: pad before, crop after."""
 
+import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -22,8 +23,11 @@ def pad_to_multiple(frames: Tensor, multiple: int) -> Tensor:
         torch.Size([1, 3, 8, 8])
     """
     height, width = frames.shape[-2:]
-    lower, right = -height % multiple, -width % multiple
-    return pad(frames, (0, right, 0, lower), mode="replicate") if lower or right else frames
+    # Not `-height % multiple`: of sizes that are yet unknown, torch sees only so that the sum is a multiple.
+    lower, right = ((side + multiple - 1) // multiple * multiple - side for side in (height, width))
+    # A graph for such sizes pads always, by nothing where nothing is missing.
+    unknown = isinstance(lower, torch.SymInt) or isinstance(right, torch.SymInt)
+    return pad(frames, (0, right, 0, lower), mode="replicate") if unknown or lower or right else frames
 
 
 def crop_to(frames: Tensor, size: tuple[int, int]) -> Tensor:

@@ -95,7 +95,12 @@ class ConvGRUClassifier(Rivalled):
         self.rival_heads = RivalHeads(seen, classes, dropout) if rivals else None
 
     def forward(
-        self, frames: Tensor, state: ConvGRUState | None = None, *, rivals: bool = False
+        self,
+        frames: Tensor,
+        state: ConvGRUState | None = None,
+        *,
+        rivals: bool = False,
+        started: Tensor | None = None,
     ) -> tuple[Tensor, ConvGRUState]:
         """Read frames and answer after each.
 
@@ -103,6 +108,7 @@ class ConvGRUClassifier(Rivalled):
             frames: `[B, T, C, H, W]` in [0, 1].
             state: What an earlier call returned, or None at the start of a sequence.
             rivals: Answer for the rivals too, for training.
+            started: `[B]`, 0 where the state is zeros and with the first frame something begins; None for nowhere.
 
         Returns:
             The logits `[B, T, K]`, with rivals `[B, 1 + R, T, K]`, and the state after the last frame.
@@ -118,6 +124,8 @@ class ConvGRUClassifier(Rivalled):
                 hint="state=None to start afresh",
             )
         first = frames[:, :1] if state is None else state.last[:, None]
+        if started is not None:
+            first = torch.where((started == 0).view(-1, 1, 1, 1, 1), frames[:, :1], first)
         change = frames - torch.cat([first, frames[:, :-1]], dim=1)
         seen = torch.cat([2 * frames - 1, _LIVELIER * change], dim=2).flatten(0, 1)
         x = self.stem(pad_to_multiple(seen, self.multiple))
