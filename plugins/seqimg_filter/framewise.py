@@ -107,6 +107,8 @@ class FrameStep:
             answer = np.stack(parts, axis=2)
         else:
             answer = self._work(to_grey(body) if on == "grey" else body, **self._values)
+            if answer.shape == body.squeeze().shape:  # some drop the axis of a single row or column
+                answer = answer.reshape(body.shape)
         return answer if answer.ndim == 3 else answer[:, :, None]
 
     def _still_missing(self, missing: Any, channels: int) -> Any:

@@ -208,6 +208,9 @@ def seqimg_checks() -> Iterable[CheckSpec]:
 def seqimg_run_started(run: RunInfo) -> None:
     """A training begins; its folder is there.
 
+    Args:
+        run: The run: its task, folder, configuration, planned steps and device.
+
     Example:
         >>> from seqimg.plugins import RunInfo, hookimpl
         >>> SEQIMG_API = 1
@@ -222,6 +225,10 @@ def seqimg_run_started(run: RunInfo) -> None:
 @hookspec
 def seqimg_run_step(run: RunInfo, figures: Mapping[str, object]) -> None:
     """A step was done; `figures` holds what `metrics.jsonl` says of it (`step`, `loss`, `validation`, …).
+
+    Args:
+        run: The run: its task, folder, configuration, planned steps and device.
+        figures: What `metrics.jsonl` says of the step, by name.
 
     Example:
         >>> from seqimg.plugins import hookimpl
@@ -241,6 +248,10 @@ def seqimg_run_finished(run: RunInfo, outcome: Mapping[str, object]) -> None:
 
     It also holds the `step` reached, `seconds`, and after a failure its `reason`; what was found (`model`,
     figures) once it is finished.
+
+    Args:
+        run: The run: its task, folder, configuration, planned steps and device.
+        outcome: How it ended, by name.
 
     Example:
         >>> from seqimg.plugins import hookimpl

@@ -107,9 +107,12 @@ class KernelSpec(Spec):
     """One way to compute an op.
 
     Attributes:
-        op: What it computes: the cell's name, a dot and `sequence`, for example `"conv_gru.sequence"`;
+        op: What it computes: the cell's name, a dot and `sequence` or `step`, for example `"conv_gru.sequence"`;
             `"*.sequence"` serves every cell.
-        kernel: The callable, as `"module:attribute"`.
+        kernel: The callable, as `"module:attribute"`. Of a sequence: `(cell, x [B, T, X, H, W], state
+            [B, S, H, W], weights, controls) -> (outputs [B, T, C, H, W], last state)`. Of a step: `(cell, weights,
+            frame [B, X, H, W], state) -> step`, called once, before the first frame; `step(frame, state)` then
+            returns the state after each.
         devices: Device types it runs on, `("*",)` for any.
         dtypes: dtype names it accepts (`"float32"`, …), `("*",)` for any floating type.
         refuse: Optional `"module:attribute"` of a function `(CallSignature) -> list[str]` that

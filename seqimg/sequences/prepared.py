@@ -24,12 +24,28 @@ class FrameOp(Protocol):
 
     Attributes:
         info: What the frames are that go out: other channels, another value range, the same size.
+
+    Example:
+        >>> class Half:
+        ...     def __init__(self, arguments, info):
+        ...         if arguments:
+        ...             raise UsageError(f"half has no {next(iter(arguments))}")
+        ...         self.info = info
+        ...     def __call__(self, values):
+        ...         return values / 2
+        >>> info = SequenceInfo(
+        ...     path="a", format="array", height=8, width=8, channels=3, dtype="uint8", value_range=(0, 255)
+        ... )
+        >>> op: FrameOp = Half({}, info)
     """
 
     info: SequenceInfo
 
     def __call__(self, values: Values) -> Values:
         """Return the answer for a frame `[H, W, C]`, float, 0 and 1 the ends of its range, NaN where it lacks a value.
+
+        Args:
+            values: `[H, W, C]`, which stays as it is.
 
         Raises:
             SeqimgError: The operation cannot work on it.
@@ -50,6 +66,14 @@ class Preparation:
     Raises:
         UsageError: An operation is written wrong, or cannot work on such frames.
         UnavailableError: No plugin brings it.
+
+    Example:
+        >>> import numpy as np
+        >>> info = SequenceInfo(
+        ...     path="a", format="array", height=1, width=2, channels=1, dtype="uint8", value_range=(0, 255)
+        ... )
+        >>> Preparation(info, ["invert"])(np.array([[[0], [200]]], np.uint8)).ravel().tolist()
+        [255, 55]
     """
 
     def __init__(self, info: SequenceInfo, words: Iterable[str]) -> None:
@@ -84,11 +108,27 @@ class PreparedSequence(Sequence):
     """A sequence with operations applied to each of its frames.
 
     Arguments beside the sequence, which is closed with this one, and errors are those of `Preparation`.
+
+    Args:
+        source: The sequence.
+        words: The operations, in their order.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqimg.sequences import open_sequence
+        >>> np.save(Path(tmp) / "prepared.npy", np.full((3, 8, 8), 200, np.uint8))
+        >>> with PreparedSequence(open_sequence(Path(tmp) / "prepared.npy"), ["invert"]) as sequence:
+        ...     int(next(iter(sequence)).max())
+        55
     """
 
     def __init__(self, source: Sequence, words: Iterable[str]) -> None:
         self.source, self._preparation = source, Preparation(source.info, words)
         super().__init__(self._preparation.info)
+
+    def interrupt(self) -> None:
+        """Wake a pass of the source."""
+        self.source.interrupt()
 
     def close(self) -> None:
         """End every pass and close the source."""
@@ -119,6 +159,10 @@ class PreparedSequence(Sequence):
 def prepared(sequence: Sequence, words: Iterable[str]) -> Sequence:
     """Return a sequence with operations applied to its frames, or itself where there are none.
 
+    Args:
+        sequence: An open sequence.
+        words: The operations, in their order; none leaves it as it is.
+
     Raises:
         UsageError: An operation is written wrong, or cannot work on such frames.
         UnavailableError: No plugin brings it.
@@ -136,7 +180,19 @@ def prepared(sequence: Sequence, words: Iterable[str]) -> Sequence:
 
 
 def unprepared(sequence: Sequence) -> Sequence:
-    """Return the sequence that frames are read from."""
+    """Return the sequence that frames are read from.
+
+    Args:
+        sequence: An open sequence.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqimg.sequences import open_sequence
+        >>> np.save(Path(tmp) / "plain.npy", np.full((3, 8, 8), 200, np.uint8))
+        >>> with open_sequence(Path(tmp) / "plain.npy") as source:
+        ...     unprepared(prepared(source, ["invert"])) is source
+        True
+    """
     return sequence.source if isinstance(sequence, PreparedSequence) else sequence
 
 

@@ -29,6 +29,9 @@ def to_values(pixels: Pixels, info: SequenceInfo) -> Values:
         pixels: `[H, W, C]` in the source's dtype.
         info: What it is.
 
+    Returns:
+        `[H, W, C]` float, NaN where there is no value.
+
     Example:
         >>> info = SequenceInfo(
         ...     path="", format="", height=1, width=2, channels=1, dtype="uint16",
@@ -49,6 +52,13 @@ def to_values(pixels: Pixels, info: SequenceInfo) -> Values:
 
 def to_pixels(values: Values, info: SequenceInfo) -> Pixels:
     """Return values as a frame of `info`'s dtype and range; undoes `to_values`.
+
+    Args:
+        values: `[H, W, C]` float, NaN where there is no value.
+        info: What the frame is to be.
+
+    Returns:
+        `[H, W, C]` in the dtype that `info` says.
 
     Example:
         >>> info = SequenceInfo(

@@ -14,10 +14,15 @@ A plugin's tests inherit a contract and say what it is about; everything else co
 | `PluginContract` | it loads, its root module is light, all that it names is there |
 | `CellContract` | equations, gradients, a clip in pieces, lengths, fresh starts, initial values |
 | `KernelContract` | results and every gradient against the reference in fp64, in any layout |
+| `StepContract` | kernels of one step: frame after frame is the clip, in any layout, from any thread |
 | `TaskContract` | help, configuration, training, saving, pieces of clips, constant memory, finite figures |
 | `ReaderContract`, `WriterContract` | every frame exact, in any order; damage explained; whole files or none |
 | `DatasetContract` | the same frames from the same arguments, parts that differ, impossible requests refused |
+| `LayoutContract` | data sets that are recognised, in a fixed order, with labels and boxes that fit; gaps explained |
+| `FrameOpContract` | the same answer in any order, frames kept as they are, wrong words refused |
 | `CommandContract` | help, and errors of at most three lines |
+| `CheckContract` | a line of `seqimg doctor` that says what it finds |
+| `ListenerContract` | listeners of training runs that are quick, quiet and never fail |
 
 `seqimg plugins check` runs the same contracts without a line of test code. What a contract finds broken it says in
 a sentence. [seqimg.testing.fixtures][] has fixtures for pytest.
@@ -31,15 +36,25 @@ if TYPE_CHECKING:
     from seqimg.testing.checking import BrokenContractError, require, require_close
     from seqimg.testing.command_line import Said, run_command
     from seqimg.testing.commands import CommandContract
+    from seqimg.testing.data_layouts import LayoutContract
     from seqimg.testing.datasets import DatasetContract
+    from seqimg.testing.frame_ops import FrameOpContract
     from seqimg.testing.kernels import KernelContract
+    from seqimg.testing.lesser import CheckContract
+    from seqimg.testing.listeners import ListenerContract
     from seqimg.testing.plugin import PluginContract
     from seqimg.testing.readers import ReaderContract
     from seqimg.testing.sequences import moving_square
+    from seqimg.testing.steps import StepContract
     from seqimg.testing.tasks import TaskContract
     from seqimg.testing.writers import WriterContract
 
 __all__ = [
+    "StepContract",
+    "ListenerContract",
+    "LayoutContract",
+    "FrameOpContract",
+    "CheckContract",
     "BrokenContractError",
     "CellContract",
     "CommandContract",
@@ -57,6 +72,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "StepContract": "steps",
+    "ListenerContract": "listeners",
+    "LayoutContract": "data_layouts",
+    "FrameOpContract": "frame_ops",
+    "CheckContract": "lesser",
     "BrokenContractError": "checking",
     "CellContract": "cells",
     "CommandContract": "commands",

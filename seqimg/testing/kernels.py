@@ -1,16 +1,14 @@
 """What every kernel promises, for the tests of a plugin that brings one."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
 from seqimg.cells import Cell
-from seqimg.kernels import CallSignature, explain
-from seqimg.plugins.manager import plugin_host
+from seqimg.kernels import explain
 from seqimg.testing.calls import UPDATES, draw
-from seqimg.testing.checking import require
+from seqimg.testing.kernel_tests import KernelTests
 from seqimg.testing.layouts import LAYOUTS
 from seqimg.testing.parity import check_kernels
 
@@ -33,7 +31,7 @@ _CONTROLS: tuple[Mapping[str, Any], ...] = (
 )
 
 
-class KernelContract:
+class KernelContract(KernelTests):
     """Tests to inherit, for a kernel that computes cells over a clip.
 
     Every number is compared with that of the reference in fp64, and may be off by at most a small multiple of
@@ -53,21 +51,6 @@ class KernelContract:
         ...     cells = (MinConvGRUCell(2, 3),)
         >>> TestMine().test_results_and_gradients()
     """
-
-    kernel: ClassVar[str]
-    cells: ClassVar[Sequence[Cell]] = ()
-    dtypes: ClassVar[Sequence[str]] = ("float64", "float32")
-    device: ClassVar[str] = "cpu"
-
-    def test_there_are_cells(self) -> None:
-        """There is something to test, and a kernel of that name."""
-        require(self.cells, "name cells that the kernel serves: cells = (MyCell(2, 3),)")
-        for cell in self.cells:
-            known = [found.spec.name for found in explain(self._signature(cell, self.dtypes[0]))]
-            require(
-                self.kernel in known,
-                f"{cell.name} has no kernel {self.kernel!r}; registered: {', '.join(known)}",
-            )
 
     def test_results_and_gradients(self) -> None:
         """Outputs, last state and every gradient are those of the reference."""
@@ -102,18 +85,6 @@ class KernelContract:
                         device=self.device,
                     )
 
-    def test_refusals_are_sentences(self) -> None:
-        """What it cannot serve it refuses with reasons in words."""
-        for spec in plugin_host().kernels.values():
-            if spec.name != self.kernel or spec.refuse is None:
-                continue
-            refuse = plugin_host().kernels.load(f"{spec.op}/{spec.name}", "refuse")
-            for cell in self.cells:
-                for features in ((), ("keep", "restart", "update", "gate_bias", "recompute")):
-                    reasons = refuse(self._signature(cell, "float32", features))
-                    said = isinstance(reasons, list) and all(isinstance(r, str) and r for r in reasons)
-                    require(said, f"refuse returned {reasons!r}, not a list of reasons in words")
-
     def _check(self, options: Mapping[str, Any], *, may_refuse: bool = False) -> None:
         for cell in self.cells:
             if may_refuse and not self._serves(cell, options):
@@ -131,10 +102,3 @@ class KernelContract:
     def _serves(self, cell: Cell, options: Mapping[str, Any]) -> bool:
         signature = draw(cell, **options).to(self._dtypes()[0]).signature
         return any(not c.reasons for c in explain(signature) if c.spec.name == self.kernel)
-
-    def _dtypes(self) -> list[torch.dtype]:
-        return [getattr(torch, name) for name in self.dtypes]
-
-    def _signature(self, cell: Cell, dtype: str, features: tuple[str, ...] = ()) -> CallSignature:
-        options = tuple((field.name, getattr(cell, field.name)) for field in fields(cell))
-        return CallSignature(f"{cell.family}.sequence", self.device, dtype, options, features)

@@ -37,7 +37,16 @@ class ForeignFilesContract:
 
 
 class CheckContract:
-    """A line of `seqimg doctor`."""
+    """Tests to inherit, for a line of `seqimg doctor`.
+
+    Attributes:
+        name: Its registered name.
+
+    Example:
+        >>> class TestPython(CheckContract):
+        ...     name = "python"
+        >>> TestPython().test_says_what_it_finds()
+    """
 
     name: ClassVar[str]
 

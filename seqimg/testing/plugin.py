@@ -21,7 +21,7 @@ HEAVY = ("av", "matplotlib", "numpy", "PIL", "skimage", "torch", "triton")
 _TARGETS = {
     "cell": ("cell",),
     "kernel": ("kernel", "refuse"),
-    "task": ("task", "config", "run_options"),
+    "task": ("task", "config", "run_options", "commands"),
     "dataset": ("dataset", "batch"),
     "format": ("reader", "writer"),
     "command": ("app",),
@@ -66,7 +66,7 @@ class PluginContract:
                         require(False, f"{field} of {kind} {name}: {error.message}: {error.why}")
 
     def test_root_module_is_light(self) -> None:
-        """Its root module, and configurations of its tasks, import nothing heavy: help stays quick."""
+        """Its root module, and configurations and commands, import nothing heavy: help stays quick."""
         modules = self._light_modules()
         code = (
             f"import sys, json, importlib\n[importlib.import_module(m) for m in {modules!r}]\n"
@@ -94,7 +94,10 @@ class PluginContract:
         for kind, name in (entry.split(" ", 1) for entry in self._report().registered):
             if kind == "task":
                 spec = host.tasks.get(name)
-                modules += [spec.config.partition(":")[0], spec.run_options.partition(":")[0]]
+                named = (spec.config, spec.run_options, *([spec.commands] if spec.commands else []))
+                modules += [target.partition(":")[0] for target in named]
+            if kind == "command":
+                modules.append(host.commands.get(name).app.partition(":")[0])
         return list(dict.fromkeys(modules))
 
 

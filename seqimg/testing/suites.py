@@ -16,12 +16,16 @@ from seqimg.plugins.reports import one_line, reason_of
 from seqimg.testing.cells import CellContract
 from seqimg.testing.checking import SkipTest, require
 from seqimg.testing.commands import CommandContract
+from seqimg.testing.data_layouts import LayoutContract
 from seqimg.testing.datasets import DatasetContract
+from seqimg.testing.frame_ops import FrameOpContract
 from seqimg.testing.kernels import KernelContract
 from seqimg.testing.lesser import CheckContract, ForeignFilesContract
+from seqimg.testing.listeners import ListenerContract
 from seqimg.testing.plugin import PluginContract
+from seqimg.testing.steps import StepContract
 from seqimg.testing.tasks import TaskContract
-from seqimg.testing.trials import kinds_held_by, source_for
+from seqimg.testing.trials import copied, kinds_held_by, looks_like, source_for
 from seqimg.testing.writers import WriterContract
 
 __all__ = ["Finding", "check_plugin"]
@@ -66,6 +70,8 @@ def check_plugin(name: str, data: Sequence[str] = ()) -> Iterator[Finding]:
         return
     for kind, _, key in (entry.partition(" ") for entry in report.registered):
         what = f"{kind} {key}"
+        if kind == "listener":
+            continue  # of all together, below
         try:
             if kind not in _CONTRACTS:
                 raise SkipTest("there is no contract for it")
@@ -76,6 +82,8 @@ def check_plugin(name: str, data: Sequence[str] = ()) -> Iterator[Finding]:
             yield Finding(name, what, "It can be made.", "failed", reason_of(error))
         else:
             yield from _run(name, what, contract)
+    if any(entry.startswith("listener ") for entry in report.registered):
+        yield from _run(name, "listeners of runs", _made(ListenerContract, plugin=name))
 
 
 def _made(contract: type, **attributes: object) -> Any:
@@ -115,24 +123,27 @@ def _kernel(key: str, data: Sequence[str]) -> object:
     spec: KernelSpec = host.kernels.get(key)
     host.kernels.load(key)
     family, _, op = spec.op.rpartition(".")
-    if op != "sequence":
+    if op not in _KERNELS:
         raise SkipTest(f"there is no contract for kernels of {spec.op}")
+    contract = _KERNELS[op]
     if "*" not in spec.devices and "cpu" not in spec.devices:
         raise SkipTest(
-            f"it runs on {', '.join(spec.devices)}: inherit KernelContract and run its tests there"
+            f"it runs on {', '.join(spec.devices)}: inherit {contract.__name__} and run its tests there"
         )
     families = ("conv_gru", "conv_lstm", "gru") if family == "*" else (family,)
     known = ("float64", "float32")
     dtypes = known if "*" in spec.dtypes else tuple(name for name in known if name in spec.dtypes)
     cells = [cell for name in families for cell in _cells_of(host.cells.load(name))]
-    served = [cell for cell in cells if _serves(spec, cell, dtypes)]
+    served = [cell for cell in cells if _serves(spec, cell, dtypes, op)]
     if not served:
-        raise SkipTest("it serves none of the cells that are tried: inherit KernelContract and name some")
-    return _made(KernelContract, kernel=spec.name, cells=tuple(served), dtypes=dtypes)
+        raise SkipTest(
+            f"it serves none of the cells that are tried: inherit {contract.__name__} and name some"
+        )
+    return _made(contract, kernel=spec.name, cells=tuple(served), dtypes=dtypes)
 
 
-def _serves(spec: KernelSpec, cell: Cell, dtypes: Sequence[str]) -> bool:
-    found = [explain(signature_of(cell, "cpu", dtype)) for dtype in dtypes]
+def _serves(spec: KernelSpec, cell: Cell, dtypes: Sequence[str], op: str) -> bool:
+    found = [explain(signature_of(cell, "cpu", dtype, op=op)) for dtype in dtypes]
     return bool(found) and all(any(c.spec is spec and not c.reasons for c in each) for each in found)
 
 
@@ -153,7 +164,7 @@ def _format(name: str, data: Sequence[str]) -> object:
     if spec.writer is None:
         return _made(ForeignFilesContract, suffix=endings[0])
     held = kinds_held_by(endings[0])
-    require(held, f"nothing that is tried can be written as {endings[0]}")
+    require(held, f"nothing that is tried can be written as {endings[0]} and read again")
     return _made(WriterContract, suffix=endings[0], kinds=held, tolerance=float("inf"))
 
 
@@ -165,6 +176,21 @@ def _check(name: str, data: Sequence[str]) -> object:
     return _made(CheckContract, name=name)
 
 
+def _frame_op(name: str, data: Sequence[str]) -> object:
+    return _made(FrameOpContract, words=name)
+
+
+def _layout(name: str, data: Sequence[str]) -> object:
+    if not data:
+        raise SkipTest(
+            "it needs a data set of its own: seqimg plugins check NAME --data PATH, or LayoutContract"
+        )
+    found = [place for place in data if looks_like(name, place)]
+    if not found:
+        raise SkipTest(f"{', '.join(data)} does not lie like this")
+    return _made(LayoutContract, layout=name, make=lambda self, folder: copied(found[0], folder))
+
+
 _CONTRACTS: dict[str, Callable[[str, Sequence[str]], object]] = {
     "cell": _cell,
     "kernel": _kernel,
@@ -173,4 +199,9 @@ _CONTRACTS: dict[str, Callable[[str, Sequence[str]], object]] = {
     "format": _format,
     "command": _command,
     "check": _check,
+    "frame_op": _frame_op,
+    "layout": _layout,
 }
+
+_KERNELS = {"sequence": KernelContract, "step": StepContract}
+"""What a kernel may compute of a cell: a whole clip, or one frame after another."""

@@ -20,6 +20,7 @@ from seqimg.plugins.manager import plugin_host
 from seqimg.task import Task
 from seqimg.testing.checking import require, require_close, tensors_in
 from seqimg.testing.command_line import run_command
+from seqimg.testing.live_tasks import LiveTests
 from seqimg.testing.sequences import moving_square
 from seqimg.testing.tolerances import STREAMING
 from seqimg.testing.training import Trained, few, memory_held, seen, trained, written_config
@@ -33,7 +34,7 @@ _WARM, _LONG = 20, 60
 _VERBS = ("train", "run", "eval")
 
 
-class TaskContract:
+class TaskContract(LiveTests):
     """Tests to inherit, for a [Task][seqimg.Task].
 
     The task is trained once for two steps, through the command line, and looked at from all sides.
@@ -50,9 +51,7 @@ class TaskContract:
         >>> TestPredict().test_configuration()
     """
 
-    task: ClassVar[str]
     values: ClassVar[Mapping[str, object]] = {}
-    options: ClassVar[Mapping[str, object]] = {}
 
     def data(self, folder: Path) -> Sequence[str]:
         """Write something to learn from into an empty folder, and name it as `--data` takes it.

@@ -1,5 +1,6 @@
 """What a task may learn from, and what a format can hold, found by trying."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -7,16 +8,17 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from seqimg.errors import SeqimgError
+from seqimg.data.layouts import read
+from seqimg.errors import SeqimgError, UsageError
 from seqimg.plugins import TaskSpec
 from seqimg.plugins.manager import plugin_host
-from seqimg.sequences import open_writer
+from seqimg.sequences import open_sequence, open_writer
 from seqimg.testing.checking import SkipTest, require
 from seqimg.testing.command_line import run_command
 from seqimg.testing.sequences import moving_square
 from seqimg.testing.training import few
 
-__all__ = ["Source", "kinds_held_by", "source_for"]
+__all__ = ["Source", "copied", "kinds_held_by", "looks_like", "source_for"]
 
 Source = Callable[[Path], Sequence[str]]
 """Writes sequences into an empty folder and names them as `--data` takes them."""
@@ -45,15 +47,44 @@ def source_for(spec: TaskSpec, data: Sequence[str]) -> Source:
 
 
 def kinds_held_by(suffix: str) -> tuple[tuple[int, str], ...]:
-    """Return the channels and dtypes that a format's writer takes."""
+    """Return the channels and dtypes that a format's writer takes, and its reader gives back.
+
+    Raises:
+        SkipTest: Its files do not say what they hold.
+    """
     held = []
     for channels, dtype in _KINDS:
         with TemporaryDirectory() as folder, suppress(SeqimgError):
-            with open_writer(Path(folder) / f"a{suffix}", fps=25) as writer:
-                for frame in moving_square(2, (24, 32), channels, dtype):
+            path = Path(folder) / f"a{suffix}"
+            frames = moving_square(2, (24, 32), channels, dtype)
+            with open_writer(path, fps=25) as writer:
+                for frame in frames:
                     writer.write(frame)
-            held.append((channels, dtype))
+            try:
+                with open_sequence(path) as sequence:
+                    found = sequence.info
+            except UsageError as error:
+                raise SkipTest(f"its files cannot be read without options: {error.message}") from error
+            if (found.channels, found.dtype) == (channels, dtype):
+                held.append((channels, dtype))
     return tuple(held)
+
+
+def looks_like(layout: str, place: str) -> bool:
+    """Return whether a data set can be read as a layout."""
+    with suppress(SeqimgError):
+        return bool(read(place, layout).items)
+    return False
+
+
+def copied(place: str, folder: Path) -> Path:
+    """Return a copy of a data set in a folder, to be damaged."""
+    source, target = Path(place), folder / Path(place).name
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy(source, target)
+    return target
 
 
 def _unsuitable(spec: TaskSpec, source: Callable[[Path], Sequence[str]]) -> str | None:

@@ -142,27 +142,30 @@ def _of_part(path: str, name: str, kind: str, told: str | None, text: str) -> It
 
 def _of_raises(path: str, value: Any, text: str) -> Iterator[str]:
     listed = _entries(text, "Raises")
-    for name in _raised(value):
-        if name not in listed and not any(other.endswith(f".{name}") for other in listed):
+    for name, parents in _raised(value):
+        if not parents & {other.rpartition(".")[2] for other in listed}:
             yield f"{path}: it raises {name}; say when, under Raises:"
 
 
 @cache
-def _raised(value: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the names of seqimg's errors that a function's own code raises, helpers not looked into."""
+def _raised(value: Callable[..., Any]) -> tuple[tuple[str, frozenset[str]], ...]:
+    """Return the errors of seqimg that a function's own code raises, helpers not looked into.
+
+    Each with the names that stand for it: its own and those of its parents.
+    """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(value)))
     except (OSError, SyntaxError):
         return ()
-    names = []
+    found = {}
     for node in ast.walk(tree):
         call = node.exc if isinstance(node, ast.Raise) else None
         called = call.func if isinstance(call, ast.Call) else None
         if isinstance(called, ast.Name):
             kind = value.__globals__.get(called.id)
             if inspect.isclass(kind) and issubclass(kind, SeqimgError):
-                names.append(called.id)
-    return tuple(dict.fromkeys(names))
+                found[called.id] = frozenset(parent.__name__ for parent in kind.__mro__)
+    return tuple(found.items())
 
 
 def _entries(text: str, section: str) -> dict[str, str]:

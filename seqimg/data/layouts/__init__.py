@@ -47,7 +47,7 @@ from seqimg.plugins.reports import reason_of
 from seqimg.sequences import open_configured
 from seqimg.sequences.base import SequenceError
 
-__all__ = ["LAYOUTS", "Index", "Item", "Layout", "read"]
+__all__ = ["LAYOUTS", "Found", "Index", "Item", "Layout", "read"]
 
 # The first of each row that fits is taken; two of the last row are ambiguous.
 _CERTAIN = (

@@ -86,6 +86,13 @@ class Found:
         detail: What else to say of the data set.
         over: Boxes that reached over the edge of their frame and were cut off there.
         beyond: Boxes outside their frame, which were left out.
+
+    Example:
+        >>> found = Found(ReadingConfig(on_error="skip"))
+        >>> found.items.append(Item("a.npy", name="a.npy"))
+        >>> found.refuse(SequenceError("b.npy does not exist"))
+        >>> len(found.items), found.skipped
+        (1, ['b.npy does not exist'])
     """
 
     reading: ReadingConfig
@@ -99,6 +106,9 @@ class Found:
 
     def refuse(self, error: SeqimgError) -> None:
         """Raise an item's error, or note it where items that cannot be used are to be left out.
+
+        Args:
+            error: What is wrong with the item.
 
         Raises:
             SeqimgError: `on_error` is not `"skip"`.
