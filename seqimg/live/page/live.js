@@ -169,6 +169,7 @@ function setState(state) {
   if ($("state").dataset.state === state) return;
   $("state").dataset.state = state;
   $("state").lastElementChild.textContent = STATES[state] || state;
+  for (const id of ["reset", "save", "pause"]) $(id).disabled = state === "lost";
 }
 
 function banner(text, { again = false, reconnect = false, mild = false }) {
