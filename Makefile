@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := seqimg plugins tests
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-all check lint types rules breaks fast api reference bench docs clean
+.PHONY: demo test test-all check lint types rules breaks fast api reference bench docs lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/seqimg demo
@@ -49,6 +49,10 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python tests/bench/decoding.py
 	$(BIN)/python tests/bench/loop.py
 	$(BIN)/seqimg cells bench
+
+# Hashes of every file that continuous integration installs, after a change of constraints.txt.
+lock: $(VENV)/bin/python
+	$(BIN)/python .ci/lock.py
 
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
