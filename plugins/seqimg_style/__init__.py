@@ -15,5 +15,6 @@ def seqimg_tasks() -> list[TaskSpec]:
             task="seqimg_style.task:StyleTask",
             config="seqimg_style.config:StyleConfig",
             run_options="seqimg_style.config:StyleRun",
+            commands="seqimg_style.cli:app",
         )
     ]

@@ -1,6 +1,6 @@
 """What training wants: the style's strokes, what the picture shows, and strokes that stay on things."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -10,10 +10,11 @@ from seqimg.nn.features import Extractor, gram, sliced_wasserstein
 from seqimg_style.flows import long_flow
 from seqimg_style.motion import moved
 
-__all__ = ["PaintingLoss", "keeping_losses", "per_frame"]
+__all__ = ["PaintingLoss", "keeping_losses", "keeping_total", "per_frame"]
 
 _DIRECTIONS = 48
 _FLOOR = 1e-5  # of a squared difference: less flicker than that is none
+_LONG, _BROAD, _CONTRAST = 0.3, 0.3, 0.5  # weights of terms beside their likes
 _REGION = 8  # side of the regions whose contrast is to stay
 
 
@@ -121,6 +122,13 @@ def keeping_losses(results: Tensor, painted: Tensor, flow: Tensor) -> dict[str, 
         "broad": avg_pool2d(difference, _REGION, ceil_mode=True).abs().mean() / flicker.sqrt(),
         "contrast": (_contrast(painted[:, 1:]) / (_contrast(results[:, 1:]) + 1e-3) - 1).clamp(min=0).mean(),
     }
+
+
+def keeping_total(parts: Mapping[str, Tensor], *, temporal: float = 1.0, fidelity: float = 0.7) -> Tensor:
+    """Weigh what `keeping_losses` returned, and add it up."""
+    total = temporal * (parts["short"] + _LONG * parts["long"])
+    total = total + fidelity * (parts["fidelity"] + _BROAD * parts["broad"])
+    return total + _CONTRAST * parts["contrast"]
 
 
 def per_frame(off: Tensor, flow: Tensor) -> Tensor:

@@ -105,6 +105,10 @@ class Restyler(nn.Module):
         painted: Tensor = self.painter(frames, amounts)
         return painted
 
+    def learnt(self) -> bool:
+        """Tell whether there is a style that it knows."""
+        return any(bool(picture.any()) for picture in self.pictures())
+
     def pictures(self) -> list[Tensor]:
         """Return the styles' pictures, `[3, h, w]` in [0, 1] each."""
         return [getattr(self, f"style_{number}").float() / 255 for number in range(self.styles)]

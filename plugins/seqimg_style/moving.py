@@ -139,7 +139,8 @@ def _passing(
     own = (-shift).expand_as(flow)
     # What is behind was seen before only where nothing passed in front of it then.
     behind = seen * (moved(cover[:-1], flow) == 0)
-    seen = torch.where(cover[1:] > 0, _inside(own), behind)
+    before = _inside(own) * (moved(cover[:-1], own) > 0.999)
+    seen = torch.where(cover[1:] > 0, before, behind)
     return frames, torch.where(cover[1:] > 0, own, flow), seen
 
 

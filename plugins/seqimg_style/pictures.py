@@ -13,6 +13,8 @@ from seqimg.data import fill_missing, resize, to_tensor
 from seqimg.data.generators.photographs import PHOTOGRAPHS, photograph
 from seqimg.errors import SeqimgError, UsageError, did_you_mean
 from seqimg.sequences import open_sequence
+from seqimg.sequences.base import IMAGE_SUFFIXES
+from seqimg.sequences.pictures.single import FramePicture
 
 __all__ = ["StylePicture", "read_pictures", "shape_of"]
 
@@ -106,8 +108,10 @@ def _read(name: str, longer: int) -> StylePicture:
                 hint=did_you_mean(plain, tuple(_PHOTOGRAPHS)),
             )
         return StylePicture.of(plain, to_tensor(photograph(_PHOTOGRAPHS[plain]), (0, 255)), longer)
-    with open_sequence(name) as sequence:
+    path = Path(name)
+    still = path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+    with FramePicture(path) if still else open_sequence(name) as sequence:
         info = sequence.info
-        frame = next(iter(sequence.timed())).pixels
+        frame = next(iter(sequence.timed())).pixels  # of a video its first
         missing = info.missing(frame) if info.may_miss else None
         return StylePicture.of(name, fill_missing(to_tensor(frame, info.value_range, missing))[0], longer)

@@ -9,10 +9,10 @@ from seqimg.cuts import Cuts
 from seqimg.errors import UsageError
 from seqimg.streaming import Stream
 from seqimg.task import Seen, Shown
-from seqimg_style.config import StyleRun
+from seqimg_style.config import PictureRun, StyleRun
 from seqimg_style.model import Restyler, colours
 
-__all__ = ["show", "with_colour"]
+__all__ = ["show", "wanted_amounts", "with_colour"]
 
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -25,7 +25,12 @@ def show(stream: Stream, frames: Iterable[Seen], options: StyleRun) -> Iterator[
     """
     model = stream.model
     assert isinstance(model, Restyler)
-    model.amounts, model.remembers = _amounts(model, options), options.memory
+    if not model.learnt():
+        raise UsageError(
+            "the model knows no style",
+            why="it was kept by style stabilise, and only takes flicker out of frames",
+        )
+    model.amounts, model.remembers = wanted_amounts(model, options), options.memory
     cuts = Cuts()
     for seen in frames:
         cut = options.reset_on_cut and options.memory and cuts(seen.frame)
@@ -50,7 +55,17 @@ def with_colour(picture: Tensor, source: Tensor) -> Tensor:
     return (source + shift).clamp(0, 1)
 
 
-def _amounts(model: Restyler, options: StyleRun) -> Tensor:
+def wanted_amounts(model: Restyler, options: PictureRun) -> Tensor:
+    """Return how much of each style is asked for, `[S]`.
+
+    Raises:
+        UsageError: The model knows no style, or another number of them.
+    """
+    if not model.learnt():
+        raise UsageError(
+            "the model knows no style",
+            why="it was kept by style stabilise, and only takes flicker out of frames",
+        )
     shares = options.blend or (1.0,) * model.styles
     if len(shares) != model.styles:
         raise UsageError(

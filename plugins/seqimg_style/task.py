@@ -18,7 +18,7 @@ from seqimg_style.baselines import baselines_of
 from seqimg_style.config import StyleConfig, StyleRun
 from seqimg_style.data import style_datasets
 from seqimg_style.flows import measured_flow
-from seqimg_style.losses import PaintingLoss, keeping_losses
+from seqimg_style.losses import PaintingLoss, keeping_losses, keeping_total
 from seqimg_style.model import Restyler, colours
 from seqimg_style.pictures import StylePicture, read_pictures, shape_of
 from seqimg_style.showing import show
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["StyleTask"]
 
 _WEAKER = 0.3  # share of the pictures painted in training of which less of the style is asked for
-_LONG, _BROAD, _CONTRAST = 0.3, 0.3, 0.5  # weights beside that of the short term
 
 
 class StyleTask(Task[StyleConfig, StyleRun, Tensor]):
@@ -143,13 +142,10 @@ class StyleTask(Task[StyleConfig, StyleRun, Tensor]):
         """Compare with the style and the frames, or with the frames before."""
         if outputs.shape[1] == 1 or batch.target is None:
             return self._painting_loss(outputs, batch)
-        config = self.config
         parts = keeping_losses(outputs[:, :, :3], outputs[:, :, 3:], batch.target)
-        temporal = parts["short"] + _LONG * parts["long"]
-        total = config.temporal_weight * temporal + config.fidelity_weight * (
-            parts["fidelity"] + _BROAD * parts["broad"]
-        )
-        return Losses(total + _CONTRAST * parts["contrast"], parts)
+        config = self.config
+        total = keeping_total(parts, temporal=config.temporal_weight, fidelity=config.fidelity_weight)
+        return Losses(total, parts)
 
     def _painting_loss(self, outputs: Tensor, batch: Batch) -> Losses:
         config, frames = self.config, colours(batch.frames)[:, : outputs.shape[1]]

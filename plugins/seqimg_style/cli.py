@@ -1,0 +1,101 @@
+"""`seqimg style picture`, and `stabilise` for frames that another program has worked on one by one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seqimg.cli.fields import SectionedCommand, with_flags
+from seqimg.cli.task_options import Device, Model, Overwrite
+from seqimg_style.config import PictureRun
+
+__all__ = ["app"]
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("stabilise", cls=SectionedCommand)
+def stabilise(
+    original: Annotated[
+        str, typer.Argument(metavar="ORIGINAL", help="The sequence as it was.", show_default=False)
+    ],
+    processed: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROCESSED",
+            help="The same frames as another program made them one by one, and as they flicker.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Video, GIF, .npy or folder to write. [PROCESSED.stable.mp4 here]",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            metavar="DIR",
+            help="Use what was learnt before: a folder of --save, or any model of seqimg style. [learn from the two]",
+            show_default=False,
+        ),
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save", metavar="DIR", help="Keep what is learnt as a model folder.", show_default=False
+        ),
+    ] = None,
+    minutes: Annotated[
+        float,
+        typer.Option("--minutes", metavar="M", min=0.01, help="How long to learn. [3]", show_default=False),
+    ] = 3.0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Seed of everything random. [0]", show_default=False)
+    ] = 0,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+) -> None:
+    """Take the flicker out of frames that were worked on one by one."""
+    from seqimg_style.stabilising import Order, run
+
+    run(
+        Order(original, processed, out, model, save, minutes, seed),
+        overwrite=overwrite,
+        device=device,
+    )
+
+
+def _picture(
+    source: Annotated[str, typer.Argument(metavar="PICTURE", help="One picture.", show_default=False)],
+    model: Model,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT.png",
+            help="Picture to write. [PICTURE.style.png here]",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+    *,
+    flags: dict[str, object],
+) -> None:
+    """Paint one picture in the style of another."""
+    from seqimg.config import check_flags
+    from seqimg_style.single import paint_picture
+
+    options = check_flags(PictureRun, flags)
+    paint_picture(Path(source), model, options, out, overwrite=overwrite, device=device)
+
+
+app.command("picture", cls=SectionedCommand)(with_flags(_picture, flags=PictureRun))
