@@ -1,7 +1,6 @@
 """What every task promises while it runs: for sources without an end, and for people who turn its options."""
 
 from collections.abc import Generator, Iterator, Mapping
-from itertools import islice
 from typing import Any, ClassVar
 
 from seqimg.config import Control, controls_of
@@ -108,6 +107,10 @@ class LiveTests:
         raise NotImplementedError
 
 
+class _ImpatientError(Exception):
+    """Nothing was said of many frames."""
+
+
 class _Endless:
     """Frames that never end, but for the patience of whoever waits for an answer."""
 
@@ -117,19 +120,23 @@ class _Endless:
         self._next = 0
 
     def __iter__(self) -> Iterator[Seen]:
-        while True:
+        for _ in range(_PATIENCE):
             place = self._next
             self._next += 1
             yield Seen(self._frames[place % len(self._frames)].clone(), place, place / 25)
+        raise _ImpatientError  # not the end of the source: what is said after that counts for nothing
 
 
 def _first(loaded: LoadedModel, stream: Stream, frames: _Endless, options: Any) -> Shown | None:
     """Return what is said first."""
-    shown = loaded.task.show(stream, islice(frames, _PATIENCE), options)
-    found = next(shown, None)
-    if isinstance(shown, Generator):
-        shown.close()
-    return found
+    shown = loaded.task.show(stream, frames, options)
+    try:
+        return next(shown, None)
+    except _ImpatientError:
+        return None
+    finally:
+        if isinstance(shown, Generator):
+            shown.close()
 
 
 def _ways(control: Control, now: Any) -> list[object]:

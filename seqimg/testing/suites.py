@@ -28,7 +28,7 @@ from seqimg.testing.tasks import TaskContract
 from seqimg.testing.trials import copied, kinds_held_by, looks_like, source_for
 from seqimg.testing.writers import WriterContract
 
-__all__ = ["Finding", "check_plugin"]
+__all__ = ["CONTRACTS", "Finding", "check_plugin", "run"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def check_plugin(name: str, data: Sequence[str] = ()) -> Iterator[Finding]:
     """
     host = plugin_host(strict=False)
     report = next(report for report in host.reports if report.name == name)
-    yield from _run(name, f"plugin {name}", _made(PluginContract, plugin=name))
+    yield from run(name, f"plugin {name}", _made(PluginContract, plugin=name))
     if report.state != "ok":
         return
     for kind, _, key in (entry.partition(" ") for entry in report.registered):
@@ -73,24 +73,31 @@ def check_plugin(name: str, data: Sequence[str] = ()) -> Iterator[Finding]:
         if kind == "listener":
             continue  # of all together, below
         try:
-            if kind not in _CONTRACTS:
+            if kind not in CONTRACTS:
                 raise SkipTest("there is no contract for it")
-            contract = _CONTRACTS[kind](key, data)
+            contract = CONTRACTS[kind](key, data)
         except SkipTest as reason:
             yield Finding(name, what, "Its contract.", "skipped", str(reason))
         except (Exception, SystemExit) as error:  # noqa: BLE001 -- the plugin's own code may fail in any way
             yield Finding(name, what, "It can be made.", "failed", reason_of(error))
         else:
-            yield from _run(name, what, contract)
+            yield from run(name, what, contract)
     if any(entry.startswith("listener ") for entry in report.registered):
-        yield from _run(name, "listeners of runs", _made(ListenerContract, plugin=name))
+        yield from run(name, "listeners of runs", _made(ListenerContract, plugin=name))
 
 
 def _made(contract: type, **attributes: object) -> Any:
     return type(contract.__name__, (contract,), attributes)()
 
 
-def _run(plugin: str, what: str, contract: object) -> Iterator[Finding]:
+def run(plugin: str, what: str, contract: object) -> Iterator[Finding]:
+    """Run each test of a contract, and yield what it found.
+
+    Args:
+        plugin: Name of the plugin.
+        what: What is held to the contract.
+        contract: An instance of a class of tests.
+    """
     for name in [name for name in dir(contract) if name.startswith("test_")]:
         method: Callable[[], None] = getattr(contract, name)
         check, begun = (method.__doc__ or name).strip().splitlines()[0], perf_counter()
@@ -191,7 +198,7 @@ def _layout(name: str, data: Sequence[str]) -> object:
     return _made(LayoutContract, layout=name, make=lambda self, folder: copied(found[0], folder))
 
 
-_CONTRACTS: dict[str, Callable[[str, Sequence[str]], object]] = {
+CONTRACTS: dict[str, Callable[[str, Sequence[str]], object]] = {
     "cell": _cell,
     "kernel": _kernel,
     "task": _task,
@@ -202,6 +209,7 @@ _CONTRACTS: dict[str, Callable[[str, Sequence[str]], object]] = {
     "frame_op": _frame_op,
     "layout": _layout,
 }
+"""By the kind of what is registered: makes the contract that it is held to, or raises SkipTest with a reason."""
 
 _KERNELS = {"sequence": KernelContract, "step": StepContract}
 """What a kernel may compute of a cell: a whole clip, or one frame after another."""

@@ -1,6 +1,7 @@
 """Things that break a contract, each in one way, for the tests of the contracts."""
 
-from collections.abc import Generator, Iterable, Iterator
+import json
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 
 from seqimg.cells import Cell, Weights
 from seqimg.cells.min_conv_gru import MinConvGRUCell
+from seqimg.data.layouts import Found, Item, Layout
+from seqimg.errors import UsageError
 from seqimg.kernels import reference
 from seqimg.sequences import Sequence, SequenceInfo, TimedFrame
 from seqimg.streaming import Stream
@@ -141,3 +144,68 @@ def any_old(index: int, *, length: int, size: tuple[int, int], seed: int, split:
 def blind(index: int, *, length: int, size: tuple[int, int], seed: int, split: str) -> Any:
     """A generator that looks at nothing, not even at what is impossible."""
     return np.zeros((max(length, 1) % 10**6, *size, 1), np.uint8)
+
+
+def careless_step(
+    cell: Cell, weights: Weights, x: Tensor, state: Tensor
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """A step that is off by a thousandth."""
+    return lambda frame, before: 1.001 * cell.step(cell.project(frame, weights), before, weights)
+
+
+def one_buffer(cell: Cell, weights: Weights, x: Tensor, state: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    """A step that returns one buffer again and again."""
+    buffer = torch.empty_like(state)
+    return lambda frame, before: buffer.copy_(cell.step(cell.project(frame, weights), before, weights))
+
+
+class Careless:
+    """An operation on frames that remembers, scribbles, and takes any words."""
+
+    def __init__(self, arguments: Mapping[str, str], info: SequenceInfo) -> None:
+        self.info, self._before = info, 0.0
+
+    def __call__(self, values: Any) -> Any:
+        values *= 0.5
+        answer = values + self._before
+        self._before = float(np.nan_to_num(values).mean())
+        return answer
+
+
+class Grows:
+    """An operation that turns frames, and so changes their size."""
+
+    def __init__(self, arguments: Mapping[str, str], info: SequenceInfo) -> None:
+        if arguments:
+            raise UsageError("there are no arguments")
+        self.info = info
+
+    def __call__(self, values: Any) -> Any:
+        return values.swapaxes(0, 1)
+
+
+def _look(path: Path) -> str | None:
+    return "tiles" if (path / "tiles.json").is_file() else None
+
+
+def _take(path: Path, found: Found) -> None:
+    names = json.loads((path / "tiles.json").read_text())
+    found.items += [Item(str(path / name), name=str(path / name), label=7) for name in names]
+    found.classes = ("rain",)
+
+
+TILES = Layout("tiles", "Tiles.", _look, _take)
+
+
+class Quiet(PredictTask):
+    """A task that says nothing before the last frame, and names what cannot be turned."""
+
+    name = "quiet"
+
+    @classmethod
+    def while_live(cls, options: PredictRun) -> PredictRun:
+        return options
+
+    @classmethod
+    def controls(cls) -> tuple[str, ...]:
+        return ("horizon", "speed")

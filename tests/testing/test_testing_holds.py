@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from seqimg.cells import Cell
 from seqimg.cells.conv_gru import ConvGRUCell
@@ -73,6 +74,20 @@ class TestStackReader(ReaderContract):
         frames[2, 3:5] = np.nan
         np.save(folder / "a.npy", frames)
         return folder / "a.npy", frames
+
+
+class TestFolderReader(ReaderContract):
+    def make(self, folder: Path) -> tuple[Path, NDArray[Any]]:
+        frames = moving_square(7, (9, 14), 3)
+        for place, frame in enumerate(frames):
+            Image.fromarray(frame).save(folder / f"{place:04}.png")
+        return folder, frames
+
+
+class TestRawWriter(WriterContract):
+    suffix = ".rgb"
+    kinds = ((3, "uint8"),)
+    options = {"raw": "32x24@25:rgb24"}
 
 
 class TestStackWriter(WriterContract):

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from seqimg.data.boxes import Boxes
+from seqimg.data.generators.record import entrance
 from seqimg.data.items import Item
 from seqimg.data.layouts.base import Found, Layout, part_of, picture_places, within
 from seqimg.data.layouts.framing import Edges
@@ -61,7 +62,23 @@ def _load(path: Path) -> dict[str, list[dict[str, Any]]]:
     return {name: content[name] for name in tables}
 
 
+def _file_of(path: Path) -> Path:
+    """Return the JSON file in a folder that was named instead of it: that of a data set made here, or the only one."""
+    path = Path(entrance(str(path)))
+    if not path.is_dir():
+        return path
+    files = sorted(path.glob("*.json"))
+    if len(files) != 1:
+        raise SequenceError(
+            f"{path} is a folder with {len(files)} JSON files",
+            why="the file with the boxes is what this layout begins with",
+            hint=f"--data {files[0]}" if files else None,
+        )
+    return files[0]
+
+
 def _coco(path: Path, found: Found) -> None:
+    path = _file_of(path)
     try:
         _coco_items(path, _load(path), found)
     except _DAMAGE as error:
