@@ -229,6 +229,11 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
         """Return the frame with the likeliest class and a bar of its score."""
         return draw_answer(frame, answer, self.config.classes)
 
+    @classmethod
+    def while_live(cls, options: ClassifyRun) -> ClassifyRun:
+        """Return options that answer each second, where one answer would have come after the last frame."""
+        return options if options.segment else options.model_copy(update={"segment": 1.0})
+
     def show(self, stream: Stream, frames: Iterable[Seen], options: ClassifyRun) -> Iterator[Shown]:
         """Say after each segment what it shows; the running answer stands in the pictures."""
         return show(stream, frames, options, self.config, self.scoring)

@@ -116,7 +116,10 @@ def _options(loaded: LoadedModel, values: list[str]) -> Config:
                 why=f"there are {', '.join(task.RunOptions.model_fields)}",
             )
         given[name] = value
-    options: Config = type(task).while_live(check_flags(task.RunOptions, given))
+    live, usual = type(task).while_live, task.RunOptions()
+    # Some options are only good beside those that a source without an end needs.
+    needed = {name: value for name, value in live(usual).model_dump().items() if value != getattr(usual, name)}
+    options: Config = live(check_flags(task.RunOptions, {**needed, **given}))
     return options
 
 

@@ -5,7 +5,10 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 
-HEAVY = ("torch", "numpy", "triton", "skimage", "av", "matplotlib", "accelerate", "torchmetrics", "PIL")
+HEAVY = (
+    *("torch", "numpy", "triton", "skimage", "av", "matplotlib", "accelerate", "torchmetrics", "PIL"),
+    *("starlette", "uvicorn", "websockets"),
+)
 
 ROOTS = ["seqimg", "seqimg.errors", "seqimg.config", "seqimg.plugins", "seqimg.plugins.manager"]
 
@@ -28,6 +31,7 @@ COMMANDS = [
     ["filter", "run", "--help"],
     ["filter", "show", "cany"],
     ["report", "--help"],
+    ["live", "--help"],
     ["--show-completion"],
     ["pridict"],
     ["predict", "train", "--loss", "mze"],
