@@ -60,7 +60,7 @@ class _Watched:
         model, state = cast(Reader, self._stream.model), cast(PredictState, self._stream.state)
         with torch.inference_mode():
             frames = model.rollout(state, self.last[None].to(self._stream.device), horizon, first)
-            for frame in frames:
+            for frame in self._stream.computed(frames):
                 yield frame[0].clamp(0, 1).cpu()
 
 

@@ -1,25 +1,32 @@
 """A model at work on one sequence."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from fractions import Fraction
-from itertools import chain
-from typing import Any
+from itertools import islice
+from time import perf_counter
+from typing import Any, Generic, TypeVar
 
 import torch
 
+from seqimg.batch.feeding import Feed, Moment, ahead_of
+from seqimg.batch.flow import Flow, Timing
+from seqimg.batch.steady import Held
 from seqimg.config import Config
-from seqimg.data import to_frame, to_tensor, working_size
+from seqimg.data import to_frame, working_size
 from seqimg.errors import SeqimgError
 from seqimg.modelfolder import LoadedModel
-from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceError, TimedFrame
+from seqimg.sequences.base import ASSUMED_FPS, Sequence
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.prepared import prepared
-from seqimg.sequences.selection import Resampled, resample
-from seqimg.streaming import Stream
-from seqimg.task import Seen, Shown, Task
+from seqimg.streaming import Stream, overlapped
+from seqimg.task import Shown, Task
 
-__all__ = ["Application"]
+__all__ = ["Application", "Begun"]
+
+T = TypeVar("T")
+
+_OFFLINE = Flow()
 
 
 class Application:
@@ -33,12 +40,15 @@ class Application:
         sequence: The sequence.
         options: The task's options of a run.
         device: Where to compute.
+        flow: How frames flow.
 
     Attributes:
         task: The model's task.
         columns: Names of the values in the rows that it says; none if it says no rows.
         rate: Frames a second of the result.
         source: What the sequence is, prepared.
+        flow: How frames flow.
+        timing: What became of the frames so far, and how long each stage took.
 
     Raises:
         SeqimgError: The model cannot read such frames.
@@ -51,17 +61,21 @@ class Application:
         sequence: Sequence,
         options: Config,
         device: torch.device,
+        flow: Flow = _OFFLINE,
     ) -> None:
         sequence = prepared(sequence, loaded.task.config.pre)
         _check_channels(sequence, loaded.task.config.channels, model)
         self.task: Task[Any, Any, Any] = loaded.task
-        self._sequence, self._options = sequence, options
-        self._stream = Stream(loaded.model, device)
+        self._sequence, self._options, self.flow = sequence, options, flow
+        self._stream = Stream(loaded.model, device, cuts=flow.cuts)
         self.columns = self.task.columns_for(options)
         self.source = sequence.info
         wanted = Fraction(self.task.config.fps).limit_denominator(100_000)
         self._resampled = bool(wanted) and self.source.fps not in (None, wanted)
         self.rate = wanted or self.source.fps or Fraction(ASSUMED_FPS)
+        self.timing = Timing(None if self.source.fps is None else float(self.source.fps))
+        again = self.rate if self._resampled else None
+        self._feed = Feed(sequence, self._stream, flow, self.timing, again)
 
     def resampling(self) -> str | None:
         """Return what is done to frames so that they are as those the model was trained on; None if nothing is."""
@@ -72,76 +86,120 @@ class Application:
             found.append(f"{float(self.source.fps):.4g} fps to {float(self.rate):.4g}")
         return f"Resampled as in training: {', '.join(found)}." if found else None
 
-    def shown(self, advance: Callable[[], object] = lambda: None) -> Iterator[Shown]:
-        """Return what the task says of the sequence.
+    def shown(self, advance: Callable[[], object] = lambda: None) -> "Begun[Shown]":
+        """Begin, and return what the task says of the sequence; to be closed.
 
         Args:
-            advance: Called after each frame that was read.
+            advance: Called after each frame that the task is done with, in a thread of its own.
 
         Raises:
             SeqimgError: The task says nothing, or the sequence cannot be read up to the first answer.
         """
-        shown = self.task.show(self._stream, self._seen(advance), self._options)
-        # Only with the first answer in hand is it certain that there is something to write.
-        first = next(shown, None)
-        if first is None:
+        found = Begun(shown for shown, _ in self._answers(advance))
+        if not found:
             raise SeqimgError(
                 f"{self.source.path} gave no answer", why="the task had nothing to say about these frames"
             )
-        return chain([first], shown)
+        return found
 
     def frames(
         self,
         advance: Callable[[], object] = lambda: None,
         tell: Callable[[Shown], object] = lambda shown: None,
-    ) -> Iterator[Pixels]:
-        """Return the pictures that answer the sequence, of its dtype and value range.
+    ) -> "Begun[Pixels]":
+        """Begin, and return the pictures that answer the sequence, of its dtype and value range; to be closed.
 
         Args:
-            advance: Called after each frame that was read.
+            advance: Called after each frame that the task is done with, in a thread of its own.
             tell: Told everything that the task says.
 
         Raises:
             SeqimgError: There are none, or the sequence cannot be read up to the first.
         """
-        pictures = self._pictures(self.shown(advance), tell)
-        first = next(pictures, None)
-        if first is None:
+        answers = Begun(self._answers(advance))
+        if not answers:
+            raise SeqimgError(
+                f"{self.source.path} gave no answer", why="the task had nothing to say about these frames"
+            )
+        pictures = Begun(self._pictures(answers, tell))
+        if not pictures:
             raise SeqimgError(f"{self.source.path} gave no pictures", hint="-o answers.csv")
-        return chain([first], pictures)
+        return pictures
+
+    @property
+    def broken(self) -> SeqimgError | None:
+        """Why a live source ended, if it did not end well."""
+        return self._feed.broken
+
+    def finish(self) -> None:
+        """Let the source end with the frames that have come, as if it had no more; from any thread."""
+        self._feed.finish()
 
     def summary(self) -> dict[str, Any]:
         """Return what there is to say of the work, once it is done."""
         return {
             "options": self._options.model_dump(mode="json"),
-            "frames_read": self._stream.frames_seen,
+            "frames_read": self.timing.answered,
             "frames_left_out": [asdict(damage) for damage in self._sequence.damage],
             "fps": float(self.rate),
         }
 
-    def _pictures(self, answers: Iterator[Shown], tell: Callable[[Shown], object]) -> Iterator[Pixels]:
+    def _answers(self, advance: Callable[[], object]) -> Iterator[tuple[Shown, Moment]]:
+        """Yield what the task says and when that is about; the task works in a thread of its own."""
+        if not self.flow.overlap:
+            yield from self._told(advance)
+            return
         info = self.source
-        for shown in answers:
+        ahead = ahead_of(4 * info.height * info.width * info.channels)
+        told = self._told(advance)
+        with overlapped(told, ahead=ahead, interrupt=self._feed.stop, limit=None) as answers:
+            yield from answers
+
+    def _told(self, advance: Callable[[], object]) -> Iterator[tuple[Shown, Moment]]:
+        feed = self._feed
+        with feed.seen(advance) as frames:
+            for shown in self.task.show(self._stream, frames, self._options):
+                begun = perf_counter()
+                yield shown, feed.moment
+                feed.held += perf_counter() - begun
+
+    def _pictures(
+        self, answers: Iterable[tuple[Shown, Moment]], tell: Callable[[Shown], object]
+    ) -> Iterator[Pixels]:
+        info, held = self.source, Held(self.rate) if self.flow.live else None
+        for shown, moment in answers:
             tell(shown)
-            if shown.picture is not None:
-                yield to_frame(shown.picture, info.dtype, info.value_range, info.fill_value)
+            if shown.picture is None:
+                continue
+            begun = perf_counter()
+            pixels = to_frame(shown.picture, info.dtype, info.value_range, info.fill_value)
+            for _ in range(1 if held is None else held.times(moment)):
+                yield pixels
+            self.timing.latencies.note("encode", perf_counter() - begun)
+            self.timing.delay.note(perf_counter() - moment.came)
 
-    def _seen(self, advance: Callable[[], object]) -> Iterator[Seen]:
-        info = self.source
-        frames = self._timed(advance)
-        if self._resampled and info.fps is not None:
-            frames = resample(frames, self.rate, Resampled(), last=float(1 / info.fps))
-        try:
-            for timed in frames:
-                missing = info.missing(timed.pixels) if info.may_miss else None
-                yield Seen(to_tensor(timed.pixels, info.value_range, missing), timed.index, timed.time)
-        except OSError as error:  # or it would pass for one of the file being written
-            raise SequenceError(f"cannot read {info.path}", why=error.strerror or str(error)) from error
 
-    def _timed(self, advance: Callable[[], object]) -> Iterator[TimedFrame]:
-        for timed in self._sequence.timed():
-            yield timed
-            advance()
+class Begun(Generic[T]):
+    """An iterator whose first item is there already; false if there is none. Closing it closes what it is over."""
+
+    def __init__(self, items: Iterator[T]) -> None:
+        self._items = items
+        self._first = list(islice(items, 1))
+
+    def __bool__(self) -> bool:
+        return bool(self._first)
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        return self._first.pop() if self._first else next(self._items)
+
+    def close(self) -> None:
+        """End it; what runs in threads for it has ended afterwards."""
+        close = getattr(self._items, "close", None)
+        if close is not None:
+            close()
 
 
 def _check_channels(sequence: Sequence, channels: int, model: object) -> None:

@@ -1,6 +1,7 @@
 """Writing what a model makes of one sequence: a video of pictures, or a file of rows."""
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -74,16 +75,13 @@ def write_answers(
     """
     writer = row_writer(work, target.name)
     if writer is None:
-        saved = save_sequence(
-            work.frames(advance, tell),
-            target,
-            fps=work.rate,
-            value_range=work.source.value_range,
-            overwrite=overwrite,
-        )
+        with closing(work.frames(advance, tell)) as frames:
+            saved = save_sequence(
+                frames, target, fps=work.rate, value_range=work.source.value_range, overwrite=overwrite
+            )
         return summary_of(work, saved)
-    with rows_file(target, writer, overwrite=overwrite) as rows:
-        for shown in work.shown(advance):
+    with rows_file(target, writer, overwrite=overwrite) as rows, closing(work.shown(advance)) as answers:
+        for shown in answers:
             rows.add(shown.rows)
             tell(shown)
     return {**summary_of(work, SavedSequence(target, 0, None, ())), "rows_written": rows.count}

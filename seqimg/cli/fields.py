@@ -10,12 +10,17 @@ from pydantic import create_model
 from pydantic.fields import FieldInfo
 from typer.core import TyperCommand
 
-from seqimg.config import Config, ReadingConfig, TaskConfig
+from seqimg.config import Config, PaceConfig, PaceWithCutsConfig, ReadingConfig, TaskConfig
 
-__all__ = ["SectionedCommand", "measuring", "reading_flags", "with_flags"]
+__all__ = ["SectionedCommand", "measuring", "pace_of", "reading_flags", "with_flags"]
 
 _PLAIN = (bool, int, float, str)
-_HEADINGS: dict[type[Config], str] = {ReadingConfig: "Reading sequences", TaskConfig: "Training"}
+_HEADINGS: dict[type[Config], str] = {
+    ReadingConfig: "Reading sequences",
+    TaskConfig: "Training",
+    PaceConfig: "Real time",
+    PaceWithCutsConfig: "Real time",
+}
 _OWN = "Options of this task"
 
 
@@ -74,6 +79,17 @@ def with_flags(
     command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
     command.__doc__ = function.__doc__
     return command
+
+
+def pace_of(options: type[Config]) -> type[PaceConfig]:
+    """Return what `run` asks about a source's pace beside these options of a task.
+
+    Example:
+        >>> pace_of(Config).__name__
+        'PaceWithCutsConfig'
+    """
+    own = {"cuts", "reset_on_cut"} & options.model_fields.keys()
+    return PaceConfig if own else PaceWithCutsConfig
 
 
 def reading_flags(reading: ReadingConfig) -> list[str]:

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Any, Literal
 
 from seqimg import modelfolder
 from seqimg.batch.application import Application
+from seqimg.batch.flow import Flow
 from seqimg.batch.sources import Many, several
+from seqimg.batch.table import speed_lines
 from seqimg.batch.writing import about, summary_of, write_answers
 from seqimg.cli.fields import reading_flags
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.many import ManyOptions, check_single, run_many
 from seqimg.cli.output import command, on_one_line, output
-from seqimg.config import Config, ReadingConfig
+from seqimg.cli.pace import check_many, flow_of, flow_sentence, kept_on_interrupt, loaded_options
+from seqimg.config import Config, PaceConfig, ReadingConfig
 from seqimg.errors import UsageError
 from seqimg.masking import is_address, masked
 from seqimg.plugins import TaskSpec
@@ -36,6 +40,7 @@ __all__ = ["run"]
 
 _STDOUT = Path("-")
 _SINGLE = ManyOptions()
+_UNASKED = PaceConfig()
 
 
 def run(
@@ -45,6 +50,7 @@ def run(
     options: Config,
     *,
     reading: ReadingConfig,
+    pace: PaceConfig = _UNASKED,
     out: Path | None,
     overwrite: bool,
     device: Literal["auto", "cpu", "cuda"],
@@ -53,7 +59,8 @@ def run(
     """Apply a model to a sequence and write the pictures, and beside them a JSON unless `out` was given.
 
     Everything is read and decided before the first byte is written; memory does not grow with the
-    length of the sequence. A source that is many sequences goes to [seqimg.cli.many.run_many][].
+    length of the sequence. What a live source gave before it broke off, or before Ctrl-C, is kept.
+    A source that is many sequences goes to [seqimg.cli.many.run_many][].
 
     Raises:
         SeqimgError: The sequence, the model or the output cannot be used.
@@ -61,6 +68,7 @@ def run(
     stem = _stem(source)
     if many := several(source, out or Path(f"{stem}.{spec.name}"), each=chosen.each):
         _check_folder(many, out)
+        check_many(pace, source)
         run_many(
             spec, many, model, options, reading=reading, overwrite=overwrite, device=device, chosen=chosen
         )
@@ -68,26 +76,25 @@ def run(
     check_single(source, chosen)
     record = None if out is not None else Path(f"{stem}.{spec.name}.json")
     target = out or Path(f"{stem}.{spec.name}.mp4")
-    for path in (target, record):
-        if path == _STDOUT:
-            _check_stdout()
-        elif path is not None:
-            check_writable(path, overwrite=overwrite)
+    _check_targets(target, record, overwrite=overwrite)
     with open_configured(source, reading) as sequence:
         output().say(sequence.info.sentence())
-        summary: dict[str, object] = {
-            "task": spec.name,
-            "source": masked(source),
-            "model": str(model),
-            "output": str(target),
-        }
-        work = _work(spec, sequence, model, options, device)
-        summary |= _written(work, target, record, summary, overwrite)
+        flow = flow_of(pace, sequence.info)
+        work = _work(spec, sequence, model, loaded_options(spec, options, flow), device, flow)
+        about_it = {"task": spec.name, "source": masked(source), "model": str(model), "output": str(target)}
+        with kept_on_interrupt(work, flow) as interrupted:
+            summary = about_it | _written(work, target, record, about_it, overwrite)
+        for line in speed_lines(summary["timing"]):
+            output().say(line)
         if losses := sequence.losses():
             output().warn(losses)
     if target != _STDOUT:
         output().data(summary, _saved(target, summary))
-    if not sequence.info.live:
+    if work.broken is not None:
+        raise work.broken
+    if interrupted:
+        raise KeyboardInterrupt
+    if not work.source.live:
         again: list[str | Path] = ["--model", model, *reading_flags(reading)]
         output().hint(_next(work.task, masked(source), again, stem, rows="rows_written" in summary))
 
@@ -102,13 +109,20 @@ def _next(task: Task[Any, Any, Any], source: str, again: list[str | Path], stem:
 
 
 def _work(
-    spec: TaskSpec, sequence: Source, model: Path, options: Config, device: Literal["auto", "cpu", "cuda"]
+    spec: TaskSpec,
+    sequence: Source,
+    model: Path,
+    options: Config,
+    device: Literal["auto", "cpu", "cuda"],
+    flow: Flow,
 ) -> Application:
     """Load the model, and say where and how it computes."""
     where = chosen_device(device)
     loaded = modelfolder.load(model, task=spec.name, device=where)
-    work = Application(loaded, model, sequence, options, where)
+    work = Application(loaded, model, sequence, options, where, flow)
     if sentence := work.resampling():
+        output().say(sentence)
+    if sentence := flow_sentence(flow, sequence.info):
         output().say(sentence)
     if loaded.config.pre:
         output().say(f"Each frame first goes through {', '.join(loaded.config.pre)}, as in training.")
@@ -119,8 +133,8 @@ def _work(
 
 
 def _written(
-    work: Application, target: Path, record: Path | None, about_it: Mapping[str, object], overwrite: bool
-) -> dict[str, object]:
+    work: Application, target: Path, record: Path | None, about_it: Mapping[str, Any], overwrite: bool
+) -> dict[str, Any]:
     """Write answers to `target`, and to `record` what there is to say of them; return that."""
     if record is None:
         return _apply(work, target, overwrite, [_told(target)])
@@ -138,7 +152,7 @@ def _written(
 
 def _apply(
     work: Application, target: Path, overwrite: bool, told: Sequence[Callable[[Shown], object]]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Write what the model makes of the sequence to `target` and return what there is to say of it."""
 
     def tell(shown: Shown) -> None:
@@ -149,11 +163,11 @@ def _apply(
         if target != _STDOUT:
             found = write_answers(work, target, overwrite=overwrite, advance=bar.advance, tell=tell)
         else:
-            frames = work.frames(bar.advance, tell)
-            found = summary_of(work, _pipe(frames, replace(work.source, fps=work.rate)))
+            with closing(work.frames(bar.advance, tell)) as frames:
+                found = summary_of(work, _pipe(frames, replace(work.source, fps=work.rate)))
     if notes := found["notes"]:
         output().say(f"Written with {', '.join(notes)}.")
-    return found
+    return {**found, "timing": work.timing.record(live=work.flow.live)}
 
 
 def _told(target: Path) -> Callable[[Shown], None]:
@@ -201,6 +215,14 @@ def _stem(source: str) -> str:
     if is_pattern(source) and not path.exists():
         return plain_name(source)
     return path.name if path.is_dir() else path.stem
+
+
+def _check_targets(*targets: Path | None, overwrite: bool) -> None:
+    for path in targets:
+        if path == _STDOUT:
+            _check_stdout()
+        elif path is not None:
+            check_writable(path, overwrite=overwrite)
 
 
 def _check_stdout() -> None:

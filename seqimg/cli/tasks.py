@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from seqimg.cli.fields import SectionedCommand, measuring, with_flags
+from seqimg.cli.fields import SectionedCommand, measuring, pace_of, with_flags
 from seqimg.cli.task_options import (
     Data,
     Device,
@@ -38,7 +38,7 @@ def task_app(spec: TaskSpec) -> typer.Typer:
     )
     for name, function in {
         "train": with_flags(_train(spec, config), hidden=("data",), flags=config),
-        "run": with_flags(_run(spec, options), reading=ReadingConfig, flags=options),
+        "run": with_flags(_run(spec, options), reading=ReadingConfig, pace=pace_of(options), flags=options),
         "eval": with_flags(_eval(spec), reading=ReadingConfig, measures=measuring(config)),
     }.items():
         app.command(name, cls=SectionedCommand)(function)
@@ -150,6 +150,7 @@ def _run(spec: TaskSpec, options_class: type[Config]) -> Any:
         ray_address: RayAddress = None,
         *,
         reading: dict[str, object],
+        pace: dict[str, object],
         flags: dict[str, object],
     ) -> None:
         """Apply a trained model to a sequence, or to many, and write what comes of it."""
@@ -163,6 +164,7 @@ def _run(spec: TaskSpec, options_class: type[Config]) -> Any:
             model,
             check_flags(options_class, flags),
             reading=check_flags(ReadingConfig, reading),
+            pace=check_flags(pace_of(options_class), pace),
             out=out,
             overwrite=overwrite,
             device=device,

@@ -24,6 +24,7 @@ from seqimg.config.classes import (
     positive_widths,
 )
 from seqimg.config.controls import Control, controls_of, turnable
+from seqimg.config.pace import PaceConfig, PaceWithCutsConfig
 from seqimg.config.sources import Resolved, check_flags, resolve_config, to_toml
 from seqimg.config.template import FieldWords, describe_fields, to_template
 
@@ -32,6 +33,8 @@ __all__ = [
     "Control",
     "FieldWords",
     "Numbers",
+    "PaceConfig",
+    "PaceWithCutsConfig",
     "Range",
     "ReadingConfig",
     "Resolved",

@@ -192,6 +192,13 @@ class Sequence(ABC):
         """Say in one line what the pass begun last has left out so far, if anything."""
         return losses_sentence(self.info.path, self.damage)
 
+    def interrupt(self) -> None:
+        """Wake a pass that waits for a frame in another thread, which then ends or fails; nothing happens otherwise.
+
+        For readers that may wait for long, such as those of cameras and pipes; by default there is nothing to wake.
+        """
+        return
+
     def close(self) -> None:
         """End every pass and release what it holds."""
         self._closed = True

@@ -15,8 +15,15 @@ T = TypeVar("T")
 Mode = Literal["offline", "live"]
 """Whether every item is handed on, or only the newest ones, as they come."""
 
-_PATIENCE = 2.0
+_PATIENCE = 0.5
 """Seconds that a stage gets to end by itself before `interrupt` is called."""
+
+_LIMIT = 4.0
+"""Seconds that it gets to end after that."""
+
+
+class _StoppedError(BaseException):
+    """Ends whoever waits for an item of a stage that was stopped: it must not take that for the end of the items."""
 
 
 class Overlapped(Generic[T]):
@@ -69,7 +76,9 @@ class Overlapped(Generic[T]):
         with self._changed:
             while not (self._waiting or self._ended or self._closing):
                 self._changed.wait()
-            if self._waiting and not self._closing:
+            if self._closing:
+                raise _StoppedError
+            if self._waiting:
                 self.given += 1
                 item = self._waiting.popleft()
                 self._changed.notify_all()
@@ -79,22 +88,37 @@ class Overlapped(Generic[T]):
             raise error
         raise StopIteration
 
-    def close(self, interrupt: Callable[[], object] | None = None) -> None:
-        """Take no more items, and wait for the thread to end.
+    def finish(self) -> None:
+        """Let the items end with those that have come; whoever takes them sees an end like any other."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
-        Args:
-            interrupt: What makes an item that is waited for long come or fail at once.
-        """
+    def stop(self) -> None:
+        """Hand over no more items, and end whoever waits for one in another thread."""
         with self._changed:
             self._closing = True
             self._waiting.clear()
             self._changed.notify_all()
+
+    def close(self, interrupt: Callable[[], object] | None = None, limit: float | None = None) -> None:
+        """Take no more items, and wait for the thread to end.
+
+        Args:
+            interrupt: What makes an item that is waited for long come or fail at once.
+            limit: Seconds to wait for the thread after that; None for ever.
+        """
+        self.stop()
         self._thread.join(None if interrupt is None else _PATIENCE)
         if interrupt is not None and self._thread.is_alive():
             interrupt()
-            self._thread.join(_PATIENCE)
-        # So that an error's traceback keeps no frames, nor the other way round.
-        self._error = None
+            self._thread.join(limit)
+        self._error = None  # its traceback may hold frames
+
+    @property
+    def _over(self) -> bool:
+        """Whether no more items are wanted."""
+        return self._closing or self._ended
 
     def _work(self) -> None:
         try:
@@ -120,9 +144,9 @@ class Overlapped(Generic[T]):
                 self._note(perf_counter() - begun)
             with self._changed:
                 self.taken += 1
-                while self._mode == "offline" and len(self._waiting) >= self._ahead and not self._closing:
+                while self._mode == "offline" and len(self._waiting) >= self._ahead and not self._over:
                     self._changed.wait()
-                if self._closing:
+                if self._over:
                     return
                 if len(self._waiting) >= self._ahead:
                     self._waiting.popleft()
@@ -141,6 +165,7 @@ def overlapped(
     mode: Mode = "offline",
     note: Callable[[float], object] | None = None,
     interrupt: Callable[[], object] | None = None,
+    limit: float | None = _LIMIT,
 ) -> Iterator[Overlapped[T]]:
     """Run an iterable in a thread of its own while the block runs, and hand its items over in their order.
 
@@ -152,7 +177,8 @@ def overlapped(
         ahead: How many items may wait.
         mode: `"offline"` waits for room, so that nothing is lost; `"live"` leaves out the oldest one that waits.
         note: Told the seconds that each item took to come, in that thread.
-        interrupt: Called if the block is left while the iterable has been waiting for seconds, to wake it.
+        interrupt: Called if the block is left and the thread does not end by itself, to wake it.
+        limit: Seconds that the thread then has to end; None for as long as it takes.
 
     Raises:
         ValueError: `ahead` is less than 1.
@@ -166,4 +192,4 @@ def overlapped(
     try:
         yield running
     finally:
-        running.close(interrupt)
+        running.close(interrupt, limit)

@@ -65,6 +65,7 @@ class Remembering:
             reason: Why, for `last_reset`.
 
         Example:
+            >>> from seqimg import Stream
             >>> stream = Stream(torch.nn.Identity())
             >>> stream.reset("another camera")
         """

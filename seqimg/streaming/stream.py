@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from time import perf_counter
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ from seqimg.streaming.keeping import classes_of, mapped, read_state, write_state
 from seqimg.streaming.remembering import Remembering
 
 __all__ = ["Stream", "StreamOutput"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Stream(Remembering):
         frames_seen: Frames since the start.
         last_reset: When and why the stream last began anew; None if it never did.
         resets: How often it did.
+        seconds: For how long the model has computed.
 
     Example:
         >>> import torch
@@ -81,6 +85,7 @@ class Stream(Remembering):
         self.model = model.eval()
         where = device or next((weight.device for weight in model.parameters()), torch.device("cpu"))
         super().__init__(where, remember=remember, gap=gap, cuts=cuts)
+        self.seconds = 0.0
 
     @torch.inference_mode()
     def step(self, frame: Tensor, pts: float | None = None) -> Tensor:
@@ -100,7 +105,9 @@ class Stream(Remembering):
         """
         self._check_time(pts)
         self._begin(frame, pts)
+        begun = perf_counter()
         outputs, state = self.model(self._prepared(frame)[None, None], self._before())
+        self.seconds += perf_counter() - begun
         self._end(state)
         result: Tensor = outputs
         return result
@@ -135,6 +142,22 @@ class Stream(Remembering):
             anew = self.last_reset is not None and self.resets > resets
             reason = self.last_reset.reason if anew and self.last_reset is not None else None
             yield StreamOutput(outputs, number, pts, reason)
+
+    def computed(self, work: Iterable[T]) -> Iterator[T]:
+        """Iterate over what the model computes beyond steps, so that its time is counted as the model's.
+
+        Args:
+            work: For example the frames that are to come.
+
+        Example:
+            >>> list(Stream(torch.nn.Identity()).computed(range(3)))
+            [0, 1, 2]
+        """
+        begun = perf_counter()
+        for item in work:
+            self.seconds += perf_counter() - begun
+            yield item
+            begun = perf_counter()
 
     def fork(self) -> Self:
         """Return a stream of the same model that remembers the same, and goes on independently.

@@ -135,6 +135,10 @@ class Decoder:
             return False
         return not self.stale and self._process.poll() is None and self._surroundings == _surroundings()
 
+    def end(self) -> None:
+        """End it at once, from any thread: whoever listens to it hears that it is gone."""
+        self._process.kill()
+
     def kill(self) -> int | None:
         """End it at once, wait for it, and return its exit code, negative for a signal."""
         _alive.discard(self)

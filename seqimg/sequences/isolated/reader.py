@@ -71,6 +71,7 @@ class IsolatedSequence(Sequence):
         self._seconds, self._memory = seconds_allowed(), memory_allowed()
         self._place = masked(str(request.source))
         self._own: Decoder | None = None
+        self._playing: Decoder | None = None
         self._careful = False
         try:
             decoder, info = self._opened()
@@ -111,6 +112,11 @@ class IsolatedSequence(Sequence):
         except BaseException:
             decoder.kill()
             raise
+
+    def interrupt(self) -> None:
+        """End the process that a pass is waiting for."""
+        if (decoder := self._playing) is not None:
+            decoder.end()
 
     def close(self) -> None:
         """End every pass and release what it holds, the reader in the other process included."""
@@ -166,7 +172,7 @@ class IsolatedSequence(Sequence):
     def _items(self, wanted: int | Several[int]) -> Generator[TimedFrame | Damage, None, None]:
         """Yield what a decoder gives that is taken for this, and not used again if it is gone."""
         decoder, ended = self._own or take(self._key), False
-        known = len(self.damage)
+        known, self._playing = len(self.damage), decoder
         try:
             for item in self._frames_of(decoder, wanted):
                 if isinstance(item, TimedFrame) or item not in self.damage[:known]:
@@ -179,6 +185,7 @@ class IsolatedSequence(Sequence):
             ended = True
             raise
         finally:
+            self._playing = None
             self._leave(decoder, ended=ended)
 
     def _leave(self, decoder: Decoder, *, ended: bool) -> None:

@@ -1,10 +1,12 @@
 """Raw pixels: bytes without any header, from a file or a pipe, described by the user."""
 
 import os
+import select
 import stat
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from collections.abc import Sequence as Several
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +21,8 @@ __all__ = ["STDIN", "RawSequence", "RawStream", "open_raw"]
 
 STDIN = "-"
 """What stands for standard input."""
+
+_GLANCE = 200  # milliseconds between two looks at whether to go on waiting
 
 
 def open_raw(
@@ -145,8 +149,12 @@ class RawStream(Sequence):
         value_range: tuple[float, float] | None = None,
     ) -> None:
         self._layout, self._on_error = layout, on_error
-        self._begun = False
+        self._begun = self._interrupted = False
         super().__init__(layout.info(path, frame_count=None, live=True, value_range=value_range))
+
+    def interrupt(self) -> None:
+        """End a pass that waits for bytes, where the system can tell that none have come."""
+        self._interrupted = True
 
     def _read(self) -> Generator[TimedFrame, None, None]:
         if self._begun:
@@ -156,11 +164,14 @@ class RawStream(Sequence):
         try:
             source: int | str = sys.stdin.fileno() if self.info.path == STDIN else self.info.path
             with open(source, "rb", buffering=0, closefd=self.info.path != STDIN) as file:
-                while (data := _take(file, layout.frame_bytes)).size == layout.frame_bytes:
+                take = partial(_take, file, layout.frame_bytes, lambda: self._interrupted)
+                while (data := take()).size == layout.frame_bytes:
                     yield TimedFrame(place, layout.time(place), layout.frame(data))
                     place += 1
         except OSError as error:
             raise SequenceError(f"cannot read {self._name}", why=error.strerror) from error
+        if self._interrupted:
+            return
         if not place and not data.size:
             raise SequenceError(f"nothing came from {self._name}", hint="look at what the other program says")
         if data.size:
@@ -181,13 +192,27 @@ class RawStream(Sequence):
         self.damage.append(Damage(place, None, reason))
 
 
-def _take(file: IO[bytes], size: int) -> NDArray[np.uint8]:
-    """Return the next bytes, in memory of their own: fewer only where the stream ends."""
+def _take(file: IO[bytes], size: int, stopped: Callable[[], bool] | None = None) -> NDArray[np.uint8]:
+    """Return the next bytes, in memory of their own: fewer only where the stream ends, or is `stopped` in waiting."""
     data = np.empty(size, np.uint8)
     left = data.data
     while left:
+        if stopped is not None and not _comes(file, stopped):
+            break
         got = file.readinto(left)  # type: ignore[attr-defined]
         if not got:
             break
         left = left[got:]
     return data[: size - len(left)]
+
+
+def _comes(file: IO[bytes], stopped: Callable[[], bool]) -> bool:
+    """Wait until there is something to read, or the end; return False if stopped meanwhile."""
+    if not hasattr(select, "poll"):  # only sockets can be waited for on Windows
+        return not stopped()
+    waiting = select.poll()
+    waiting.register(file, select.POLLIN)
+    while not stopped():
+        if waiting.poll(_GLANCE):
+            return True
+    return False
