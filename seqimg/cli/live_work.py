@@ -9,8 +9,8 @@ from seqimg import modelfolder
 from seqimg.cli.fields import reading_flags
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.output import as_word, command, output
+from seqimg.cli.resident import resident_bytes
 from seqimg.cli.run import _stem
-from seqimg.cli.watch import resident_bytes
 from seqimg.config import Config, ReadingConfig, check_flags
 from seqimg.errors import UsageError, did_you_mean
 from seqimg.live.browser_camera import SOURCE, BrowserCamera

@@ -1,6 +1,5 @@
 """Who looks on while `train` works: a person, a program, plugins, trackers."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from shutil import get_terminal_size
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 
 from seqimg.cli.output import Bar, Table, output
+from seqimg.cli.resident import resident_bytes
 from seqimg.plugins import RunInfo
 from seqimg.plugins.events import EVENTS
 from seqimg.plugins.manager import plugin_host
@@ -67,15 +67,6 @@ def memory_words() -> str:
 def memory_beside(bar: Bar) -> str:
     """Return the memory to show beside a bar: nothing where nobody sees it, or the line has no room for it."""
     return memory_words() if bar.visible and get_terminal_size().columns >= _ROOMY else ""
-
-
-def resident_bytes() -> int:
-    """Return the machine's memory that this process holds now; 0 where the system does not say."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _print(event: Mapping[str, object]) -> None:

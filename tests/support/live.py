@@ -16,7 +16,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from seqimg.cli.watch import resident_bytes
+from seqimg.cli.resident import resident_bytes
 from seqimg.config import Config, TaskConfig
 from seqimg.data import Batch, Datasets, Part
 from seqimg.live.browser_camera import BrowserCamera

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from seqimg.cli.main import main
-from seqimg.cli.watch import memory_words, resident_bytes
+from seqimg.cli.resident import resident_bytes
+from seqimg.cli.watch import memory_words
 from seqimg.errors import SeqimgError, UnavailableError, UsageError
 from seqimg.plugins import RunInfo
 from seqimg.plugins.events import EVENTS
