@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqimg.plugins import hookspecs
+from tests.docs.documented import faults
 
 ROOT = Path(__file__).parents[2]
 HOOKS = [name for name in hookspecs.__all__ if name.startswith("seqimg_")]
@@ -18,16 +19,23 @@ def test_it_is_documented_with_an_example(hook: str) -> None:
     assert f"def {hook}(" in said
 
 
-def test_the_reference_shows_them_all() -> None:
-    assert "::: seqimg.plugins.hookspecs" in (ROOT / "docs" / "reference" / "api.md").read_text(
-        encoding="utf-8"
-    )
+@pytest.mark.parametrize("hook", HOOKS)
+def test_its_arguments_are_documented(hook: str) -> None:
+    assert list(faults(f"seqimg.plugins.hookspecs.{hook}", getattr(hookspecs, hook))) == []
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_some_test_uses_it(hook: str) -> None:
+def test_the_reference_shows_it(hook: str) -> None:
+    page = (ROOT / "docs" / "reference" / "hooks.md").read_text(encoding="utf-8")
+    assert "::: seqimg.plugins.hookspecs" in page
+    assert f"`{hook}`" in page
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_some_test_implements_it(hook: str) -> None:
     mine = Path(__file__)
     tests = [path for path in (ROOT / "tests").rglob("test_*.py") if path != mine]
     sources = [*tests, *(ROOT / "seqimg" / "cli" / "plugin_templates").rglob("*.tmpl")]
     sources += (ROOT / "docs" / "tutorials" / "example-plugin").rglob("*.py")
-    assert any(hook in path.read_text(encoding="utf-8") for path in sources)
+    implemented = any(f"def {hook}(" in path.read_text(encoding="utf-8") for path in sources)
+    assert implemented, f"no plugin in the tests, the templates or the example implements {hook}: write one"
