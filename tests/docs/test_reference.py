@@ -59,7 +59,7 @@ def test_every_figure_is_defined(task: str) -> None:
     kind = resolve(next(spec for spec in own_tasks() if spec.name == task).task)
     for values in configurations(task).values():
         made = kind(kind.Config(**values))
-        assert set(made.metrics()) == set(made.conventions())
+        assert set(made.metrics()) <= set(made.conventions())
         assert all(len(words) > 20 for words in made.conventions().values())
 
 
