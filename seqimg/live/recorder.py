@@ -85,7 +85,7 @@ class Recorder:
                 raise SeqimgError("there is nothing to save yet", why="fewer than two frames were shown")
             path = self._free_name()
             rate = min(_FASTEST, (len(kept) - 1) / max(kept[-1].at - kept[0].at, 1e-3))
-            save_sequence(_frames(kept, rate), path, fps=rate)
+            save_sequence(self._frames(kept, rate), path, fps=rate)
             return path
         finally:
             self._saving.release()
@@ -114,15 +114,16 @@ class Recorder:
             while self._bytes > _MOST or self._kept[0].at < one.at - self.seconds:
                 self._bytes -= len(self._kept.popleft().picture.data)
 
-
-def _frames(kept: list[_Kept], rate: float) -> Iterator[NDArray[np.uint8]]:
-    """Yield frames at a constant rate: at each moment what was shown then."""
-    place = 0
-    for number in itertools.count():
-        moment = kept[0].at + number / rate
-        while place + 1 < len(kept) and kept[place + 1].at <= moment + 1e-6:
-            place += 1
-        image = Image.open(io.BytesIO(kept[place].picture.data), formats=["JPEG"]).convert("RGB")
-        yield np.asarray(image)
-        if place == len(kept) - 1:
-            return
+    def _frames(self, kept: list[_Kept], rate: float) -> Iterator[NDArray[np.uint8]]:
+        """Yield frames at a constant rate: at each moment what was shown then."""
+        place = 0
+        for number in itertools.count():
+            if self._closed:
+                raise SeqimgError("the recording was broken off", why="seqimg live was stopped")
+            moment = kept[0].at + number / rate
+            while place + 1 < len(kept) and kept[place + 1].at <= moment + 1e-6:
+                place += 1
+            image = Image.open(io.BytesIO(kept[place].picture.data), formats=["JPEG"]).convert("RGB")
+            yield np.asarray(image)
+            if place == len(kept) - 1:
+                return

@@ -13,7 +13,7 @@ from PIL import Image
 from websockets.exceptions import ConnectionClosed
 
 from seqimg.errors import SeqimgError, UsageError
-from seqimg.live.serving import listen
+from seqimg.live.serving import Place, listen
 from seqimg.sequences import open_sequence
 from tests.support.live import Clip, clip_of, glow, moment_of, serving, squares, until
 
@@ -334,3 +334,28 @@ def test_a_taken_port_is_passed_over_or_told() -> None:
 def test_a_host_that_is_not_ours_is_told() -> None:
     with pytest.raises(UsageError, match=r"cannot listen at 192\.0\.2\.1"):
         listen("192.0.2.1", None, 8765)
+
+
+def test_a_recording_that_is_being_written_is_broken_off_at_the_end_and_leaves_nothing() -> None:
+    with serving(clip_of(None)) as served, served.socket() as socket_:
+        page = Page(socket_)
+        page.until(lambda: len(page.moments) > 5)
+    with pytest.raises(SeqimgError, match="broken off"):
+        served.studio.save()
+    assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "shown"),
+    [
+        ("127.0.0.1", {"127.0.0.1", "localhost", "[::1]"}, "127.0.0.1"),
+        ("::1", {"127.0.0.1", "localhost", "[::1]"}, "[::1]"),
+        ("10.1.2.3", {"10.1.2.3"}, "10.1.2.3"),
+        ("0.0.0.0", {"127.0.0.1", "localhost", "[::1]", socket.gethostname().lower()}, socket.gethostname()),
+    ],
+)
+def test_a_place_has_names_that_are_exact(host: str, names: set[str], shown: str) -> None:
+    with socket.socket() as listener:
+        place = Place(listener, host, 8765)
+        assert place.names == names
+        assert place.url("t") == f"http://{shown}:8765/?token=t"
