@@ -254,6 +254,20 @@ class Task(ABC, Generic[C, R, Answer]):
         """
         return None
 
+    def reads(self, channels: int) -> bool:
+        """Tell whether a run can be given frames of so many channels: those of `config.channels`, or others too.
+
+        Args:
+            channels: Channels of the frames.
+
+        Example:
+            >>> from seqimg.plugins.manager import plugin_host
+            >>> predict = plugin_host().tasks.load("predict")
+            >>> predict(predict.Config(channels=3)).reads(1)
+            False
+        """
+        return channels == int(self.config.channels)
+
     def progressed(self, share: float) -> None:
         """Take note, before each step of training, of the share of it that is done; for what changes on the way.
 

@@ -30,10 +30,13 @@ class StyleConfig(TaskConfig):
         "random-multiscale.",
     )
     style_loss: Literal["gram", "sliced"] = Field(
-        "gram", description="Compare products of features, or their distributions (sliced Wasserstein)."
+        "sliced", description="Compare products of features, or their distributions (sliced Wasserstein)."
     )
     style_weight: float = Field(8.0, ge=0, description="Weight of the style beside what the picture shows.")
     content_weight: float = Field(1.0, ge=0, description="Weight of what the picture shows.")
+    tone_weight: float = Field(
+        0.5, ge=0, description="Weight of what is dark staying darker than what is light."
+    )
     smooth_weight: float = Field(0.02, ge=0, description="Weight of differences between neighbours.")
     temporal_weight: float = Field(
         1.0, ge=0, description="Weight of how much strokes move against what they are painted on."

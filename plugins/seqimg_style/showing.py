@@ -35,7 +35,7 @@ def show(stream: Stream, frames: Iterable[Seen], options: StyleRun) -> Iterator[
     for seen in frames:
         cut = options.reset_on_cut and options.memory and cuts(seen.frame)
         if cut:
-            stream.reset()
+            stream.reset("a cut")
         picture = stream.step(seen.frame)[0, -1, :3]
         if options.keep_colour:
             picture = with_colour(picture, colours(seen.frame[None])[0].to(picture))

@@ -82,6 +82,10 @@ class StyleTask(Task[StyleConfig, StyleRun, Tensor]):
         settled._learnt = pictures
         return settled
 
+    def reads(self, channels: int) -> bool:
+        """Tell whether frames are in colour or grey: grey is painted as if it were in colour."""
+        return channels in (1, 3)
+
     def build_model(self) -> Restyler:
         """Build the untrained model."""
         config = self.config
@@ -158,6 +162,7 @@ class StyleTask(Task[StyleConfig, StyleRun, Tensor]):
         weights = {
             "style": config.style_weight,
             "content": config.content_weight,
+            "tone": config.tone_weight,
             "plain": 3.0,
             "smooth": config.smooth_weight,
         }

@@ -64,7 +64,7 @@ class Application:
         flow: Flow = _OFFLINE,
     ) -> None:
         sequence = prepared(sequence, loaded.task.config.pre)
-        _check_channels(sequence, loaded.task.config.channels, model)
+        _check_channels(sequence, loaded.task, model)
         self.task: Task[Any, Any, Any] = loaded.task
         self._sequence, self._options, self.flow = sequence, options, flow
         self._stream = Stream(loaded.model, device, cuts=flow.cuts)
@@ -202,9 +202,9 @@ class Begun(Generic[T]):
             close()
 
 
-def _check_channels(sequence: Sequence, channels: int, model: object) -> None:
-    if sequence.info.channels != channels:
+def _check_channels(sequence: Sequence, task: Task[Any, Any, Any], model: object) -> None:
+    if not task.reads(sequence.info.channels):
         raise SeqimgError(
             f"the model in {model} cannot read {sequence.info.path}",
-            why=f"it was trained on frames of {channels} channels, these have {sequence.info.channels}",
+            why=f"it was trained on frames of {task.config.channels} channels, these have {sequence.info.channels}",
         )

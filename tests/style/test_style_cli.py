@@ -165,3 +165,10 @@ def test_pairs_that_do_not_fit_are_refused(tmp_path: Path, shape: tuple[int, ...
         "style", "stabilise", tmp_path / "original.npy", tmp_path / "processed.npy", "-o", tmp_path / "o.npy"
     )
     assert words in told
+
+
+def test_a_grey_video_is_painted_by_a_model_of_colour(trained: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "grey.npy", moving_square(5, (30, 44), 1))
+    out = tmp_path / "out.npy"
+    said("style", "run", tmp_path / "grey.npy", "--model", trained / "run/model", "-o", out)
+    assert np.load(out).shape == (5, 30, 44, 3)

@@ -9,6 +9,7 @@ from seqimg.errors import SeqimgError
 __all__ = ["Extractor", "pink_noise"]
 
 _PROBE = 96  # side of the picture that the layers' strengths are measured on
+_LAYERS = 4
 _LEAST = 1e-6
 
 
@@ -19,7 +20,7 @@ class Extractor(nn.Module):
     extractors or layers means the same for each.
 
     Args:
-        network: Maps pictures `[B, 3, H, W]` in [0, 1] to features of several layers, finest first.
+        network: Maps pictures `[B, 3, H, W]` in [0, 1] and a number to the features of so many layers, finest first.
         id: Name, and what tells these weights from others.
         content: Which layer says best what a picture shows.
 
@@ -35,14 +36,15 @@ class Extractor(nn.Module):
         for parameter in network.parameters():
             parameter.requires_grad_(False)
         with torch.no_grad():
-            found = network(pink_noise(_PROBE)[None])
+            found = network(pink_noise(_PROBE)[None], _LAYERS)
         self.scales = [float(layer.square().mean().clamp(min=_LEAST).rsqrt()) for layer in found]
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, pictures: Tensor, layers: int | None = None) -> tuple[Tensor, ...]:
         """Return the features of pictures, one tensor `[B, F, h, w]` a layer, finest first.
 
         Args:
             pictures: `[B, 3, H, W]` in [0, 1], red, green and blue; both sides at least `smallest`.
+            layers: How many layers, from the finest on, all if None: the coarsest of a deep network cost most.
 
         Raises:
             SeqimgError: The pictures are no such pictures.
@@ -52,8 +54,8 @@ class Extractor(nn.Module):
                 f"{self.id} cannot look at pictures of shape {tuple(pictures.shape)}",
                 why=f"it takes [B, 3, H, W] with sides of at least {self.smallest} pixels",
             )
-        layers = self.network(pictures)
-        return tuple(layer * scale for layer, scale in zip(layers, self.scales, strict=True))
+        found = self.network(pictures, len(self.scales) if layers is None else layers)
+        return tuple(layer * scale for layer, scale in zip(found, self.scales, strict=False))
 
     def train(self, mode: bool = True) -> "Extractor":
         """Do nothing: a frozen network is always in evaluation mode."""

@@ -35,14 +35,14 @@ class RandomFilters(nn.Module):
         self.register_buffer("first", torch.cat([_differences(), _filters(values, _FIRST, 3, _SIDE)]))
         self.register_buffer("second", _filters(values, _SECOND, len(self.first), 3))
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        """Return a layer for each scale, finest first: `[B, 139, h, w]`."""
+    def forward(self, pictures: Tensor, count: int = _SCALES) -> list[Tensor]:
+        """Return a layer for each of so many scales, finest first: `[B, 139, h, w]`."""
         layers, x = [], 2 * pictures - 1
-        for scale in range(_SCALES):
+        for scale in range(count):
             seen = relu(conv2d(_framed(x, _SIDE // 2), self.first))
             again = relu(conv2d(_framed(seen, 1), self.second))
             layers.append(torch.cat([x, seen, again], dim=1))
-            if scale + 1 < _SCALES:
+            if scale + 1 < count:
                 x = avg_pool2d(x, 2)
         return layers
 

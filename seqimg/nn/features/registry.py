@@ -51,9 +51,9 @@ class _EfficientNetLayers(nn.Module):
         self.network.load_state_dict(imagenet_weights(self.network))
         self.network.eval()
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
+    def forward(self, pictures: Tensor, count: int) -> list[Tensor]:
         layers, x = [], self.network.stem((pictures * 255 - 127) / 128).clamp(0, 6)
-        for number, block in enumerate(self.network.blocks, start=1):
+        for number, block in enumerate(self.network.blocks[: self._LEAVING[count - 1]], start=1):
             x = block(x)
             if number in self._LEAVING:
                 layers.append(x)

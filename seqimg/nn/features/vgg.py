@@ -51,8 +51,8 @@ class Vgg(nn.Module):
                 x = width
             self.blocks.append(nn.ModuleList(convolutions))
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        """Return what the first convolution of each block says, rectified."""
+    def forward(self, pictures: Tensor, count: int = 4) -> list[Tensor]:
+        """Return what the first convolution of each of so many blocks says, rectified."""
         x = pictures.flip(1) if self.swapped else pictures
         x, layers = (x - self.mean) * self.scale, []
         x = x.contiguous(memory_format=torch.channels_last)
@@ -63,6 +63,8 @@ class Vgg(nn.Module):
                 x = relu(convolution(x))
                 if not place:
                     layers.append(x)
+                if len(layers) == count:
+                    return layers
         return layers
 
     def convolutions(self) -> list[tuple[int, int, nn.Conv2d]]:
