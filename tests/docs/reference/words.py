@@ -7,8 +7,8 @@ __all__ = ["cell", "flags", "table"]
 
 def cell(text: str) -> str:
     """Return text for one cell of a table."""
-    parts = " ".join(text.split()).replace("|", "\\|").split("`")  # every second one is code
-    plain = [part.replace("<", "&lt;").replace("[", "\\[") for part in parts[::2]]
+    parts = " ".join(text.split()).split("`")  # every second one is code, in which a bar divides no cells
+    plain = [part.replace("<", "&lt;").replace("[", "\\[").replace("|", "\\|") for part in parts[::2]]
     return "`".join(word for pair in zip_longest(plain, parts[1::2]) for word in pair if word is not None)
 
 
@@ -19,7 +19,7 @@ def flags(text: str) -> str:
         >>> flags("--each / --whole")
         '`--each / --whole`'
     """
-    return f"`{' '.join(text.split())}`".replace("|", "\\|") if text else ""
+    return f"`{' '.join(text.split())}`" if text else ""
 
 
 def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
