@@ -135,14 +135,14 @@ class Page:
 
 
 @contextmanager
-def browser(folder: Path) -> Iterator[Page]:
-    """Start the browser with a profile in the folder; whatever happens, it does not outlive the block."""
+def browser(folder: Path, *flags: str) -> Iterator[Page]:
+    """Start the browser with a profile in the folder and more flags; it does not outlive the block."""
     assert BROWSER is not None
     (to_read, to_write), (from_read, from_write) = _pipe(), _pipe()
     # The browser talks over its descriptors 3 and 4.
     shell = f'exec "$@" 3<&{to_read} 4>&{from_write}'
     process = subprocess.Popen(
-        ["bash", "-c", shell, "bash", BROWSER, *_FLAGS, f"--user-data-dir={folder}", "about:blank"],
+        ["bash", "-c", shell, "bash", BROWSER, *_FLAGS, *flags, f"--user-data-dir={folder}", "about:blank"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

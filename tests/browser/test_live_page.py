@@ -18,7 +18,8 @@ PICTURE = "document.getElementById('picture').toDataURL()"
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with browser(tmp_path_factory.mktemp("profile")) as opened:
+    camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with browser(tmp_path_factory.mktemp("profile"), *camera) as opened:
         yield opened
 
 
@@ -155,6 +156,27 @@ def test_a_source_that_is_silent_leaves_its_last_picture_greyed(page: Page) -> N
         _visit(page, served)
         until(lambda: _text(page, "stale").startswith("No frame for 3 s"))
         assert page.eval("document.querySelector('.frame').classList.contains('old')")
+        assert page.complaints == []
+
+
+def test_the_browsers_own_camera_is_sent_up_and_comes_back(page: Page) -> None:
+    with serving(browser=True) as served:
+        page.complaints.clear()
+        page.call("Page.navigate", url=served.server.url)
+        _until(page, "document.getElementById('share')?.checkVisibility()")
+        until(lambda: _text(page, "state") == "Waiting for frames")
+        page.eval("document.getElementById('share').click()")
+        until(lambda: served.studio.engine.frames > 5)
+        first = page.eval(PICTURE)
+        until(lambda: page.eval(PICTURE) != first)
+        assert page.eval("document.getElementById('preview').checkVisibility()")
+        assert _text(page, "share") == "Stop sharing"
+        page.eval("document.getElementById('share').click()")
+        until(lambda: _text(page, "share") == "Share this camera")
+        assert not page.eval("document.getElementById('preview').checkVisibility()")
+        page.eval("document.getElementById('share').click()")
+        count = served.studio.engine.frames
+        until(lambda: served.studio.engine.frames > count + 5)
         assert page.complaints == []
 
 

@@ -460,10 +460,11 @@ $("share").onclick = async () => {
 };
 
 async function send(stream) {
-  const video = $("preview"), canvas = document.createElement("canvas"), up = new WebSocket(`ws://${location.host}/camera`);
+  const video = $("preview"), canvas = document.createElement("canvas");
   video.srcObject = stream;
   video.hidden = false;
   await video.play();
+  const up = new WebSocket(`ws://${location.host}/camera`);
   const stop = (text) => {
     stream.getTracks().forEach((track) => track.stop());
     up.onclose = null;
