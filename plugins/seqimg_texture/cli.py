@@ -27,9 +27,9 @@ def _run(
         ),
     ] = None,
     size: Annotated[
-        str,
+        str | None,
         typer.Option("--size", metavar="WxH", help="Pixels across and down. [512x512]", show_default=False),
-    ] = "512x512",
+    ] = None,
     frames: Annotated[
         int | None,
         typer.Option(
@@ -41,8 +41,9 @@ def _run(
         ),
     ] = None,
     fps: Annotated[
-        float, typer.Option("--fps", min=0.01, max=1000, help="Frames a second. [25]", show_default=False)
-    ] = 25.0,
+        float | None,
+        typer.Option("--fps", min=0.01, max=1000, help="Frames a second. [25]", show_default=False),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -66,13 +67,20 @@ def _run(
     options = check_flags(TextureRun, flags)
     how = check_flags(ReadingConfig, reading)
     if source is not None:
-        from seqimg_texture.growing import grow_beside
+        from seqimg_texture.growing import check_alone, grow_beside
 
+        check_alone(source, size=size, frames=frames, fps=fps)
         grow_beside(source, model, options, reading=how, out=out, overwrite=overwrite, device=device)
         return
     from seqimg_texture.growing import Order, grow
 
-    grow(Order.read(size, frames, fps, out), model, options, overwrite=overwrite, device=device)
+    grow(
+        Order.read(size or "512x512", frames, fps or 25, out),
+        model,
+        options,
+        overwrite=overwrite,
+        device=device,
+    )
 
 
 app.command("run", cls=SectionedCommand)(with_flags(_run, reading=ReadingConfig, flags=TextureRun))

@@ -6,17 +6,17 @@ from pydantic import Field, field_validator
 
 from seqimg.config import Config, Numbers, TaskConfig, positive_widths
 
-__all__ = ["Features", "TextureConfig", "TextureRun"]
+__all__ = ["Extractor", "TextureConfig", "TextureRun"]
 
-Features = Literal["auto", "hed-vgg16", "vgg19", "efficientnet-lite0", "random-multiscale"]
+Extractor = Literal["auto", "hed-vgg16", "vgg19", "efficientnet-lite0", "random-multiscale"]
 
 
 class TextureConfig(TaskConfig):
     """What can be set for textures, beside what every task's training understands."""
 
-    features: Features = Field(
+    extractor: Extractor = Field(
         "auto",
-        description="What pictures are compared by: a trained network, whose weights have to be installed, or "
+        description="What tells what a texture looks like: a trained network, whose weights have to be installed, or "
         "random filters, which see less; auto takes hed-vgg16 if it is there, else random-multiscale.",
     )
     motion: float = Field(

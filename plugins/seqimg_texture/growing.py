@@ -30,12 +30,12 @@ from seqimg.task import Seen
 from seqimg_texture.config import TextureRun
 from seqimg_texture.showing import alive, check_tileable
 
-__all__ = ["Order", "grow", "grow_beside"]
+__all__ = ["Order", "check_alone", "grow", "grow_beside"]
 
 _STDOUT = Path("-")
 _PICTURE = ".png"
 _FRAMES = 100
-_MOST = 2**26  # pixels of a frame, such as 8192×8192; growing holds some hundred bytes for each
+_MOST = 2**25  # pixels of a frame, such as 8192×4096; growing holds some hundred bytes for each
 _SIZE = re.compile(r"(\d{1,6})[x×](\d{1,6})")
 
 
@@ -139,6 +139,21 @@ def grow(
         many = f" ({saved.frame_count} frames)" if saved.frame_count != 1 else ""
         output().data(summary, f"Saved {order.target}{many}")
     output().hint(_next(order, model, options))
+
+
+def check_alone(source: str, **given: object) -> None:
+    """Refuse options that say what a sequence says already.
+
+    Raises:
+        UsageError: One is given.
+    """
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(
+                f"--{name} does not go with {source}",
+                why="the texture gets that of the sequence",
+                hint="leave one out",
+            )
 
 
 def grow_beside(

@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 from seqimg.errors import UnavailableError
 from seqimg.nn.features import Extractor, extractor
 
-__all__ = ["PAIR", "chosen_features", "features_of", "moving"]
+__all__ = ["PAIR", "chosen_features", "extractor_id", "features_of", "moving"]
 
 PAIR = 3
 """Frames that motion is seen in."""
@@ -36,6 +36,11 @@ def chosen_features(wanted: str) -> str:
             raise
         return "random-multiscale"
     return name
+
+
+def extractor_id(name: str) -> str:
+    """Return what tells an extractor and its weights from others."""
+    return _extractor(name, torch.device("cpu")).id
 
 
 def features_of(pictures: Tensor, name: str) -> list[Tensor]:

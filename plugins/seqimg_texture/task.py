@@ -15,7 +15,7 @@ from seqimg.task import Baseline, Example, Losses, Seen, Shown, Task
 from seqimg_texture.baselines import mean_colour, other_crop, random_phase
 from seqimg_texture.config import TextureConfig, TextureRun
 from seqimg_texture.examples import example_datasets
-from seqimg_texture.looking import PAIR, chosen_features
+from seqimg_texture.looking import PAIR, chosen_features, extractor_id
 from seqimg_texture.losses import Wanted
 from seqimg_texture.model import Grower
 from seqimg_texture.pool import Pool, expanded
@@ -49,10 +49,10 @@ class TextureTask(Task[TextureConfig, TextureRun, Tensor]):
         return example_datasets(self.config, part)
 
     def settled(self, data: Datasets) -> Self:
-        """Return the task with channels, features and frames at once as the data and this machine have them."""
+        """Return the task with channels, extractor and frames at once as the data and this machine have them."""
         settled = super().settled(data)
         frames = data.train[0].frames.shape[0]
-        ready = settled.with_config(features=chosen_features(self.config.features), frames=frames)
+        ready = settled.with_config(extractor=chosen_features(self.config.extractor), frames=frames)
         ready._example = data.train
         return ready
 
@@ -100,7 +100,7 @@ class TextureTask(Task[TextureConfig, TextureRun, Tensor]):
     def loss(self, outputs: Tensor, batch: Batch) -> Losses:
         """Compare textures with the example: all that is learnt from, or the batch where that is not known."""
         if self._wanted is None or self._example is None:
-            features, motion = chosen_features(self.config.features), self.config.motion
+            features, motion = chosen_features(self.config.extractor), self.config.motion
             if self._example is not None:
                 self._wanted = Wanted.of(self._example, features, motion)
             else:
@@ -114,7 +114,7 @@ class TextureTask(Task[TextureConfig, TextureRun, Tensor]):
 
         from seqimg_texture.measures import Distance, Motion
 
-        features = chosen_features(self.config.features)
+        features = chosen_features(self.config.extractor)
         found = {"distance": Distance(features), "motion": Motion()}
         if features != _RANDOM:
             found["distance_random"] = Distance(_RANDOM)
@@ -128,7 +128,7 @@ class TextureTask(Task[TextureConfig, TextureRun, Tensor]):
 
         from seqimg_texture.measures import Distance
 
-        return MetricCollection({"distance": Distance(chosen_features(self.config.features))})
+        return MetricCollection({"distance": Distance(chosen_features(self.config.extractor))})
 
     def conventions(self) -> Mapping[str, str]:
         """Say how each metric is computed."""
@@ -136,10 +136,10 @@ class TextureTask(Task[TextureConfig, TextureRun, Tensor]):
             "squared sliced Wasserstein distance along 128 fixed directions, per feature channel, each layer divided "
             "by its variance in the crop, mean over layers and pairs of a texture and a crop of its size"
         )
-        features = chosen_features(self.config.features)
+        features = extractor_id(chosen_features(self.config.extractor))
         return {
             "distance": f"of {features} features of the 50th frame: {how}",
-            "distance_random": f"of {_RANDOM} features of the 50th frame: {how}",
+            "distance_random": f"of {extractor_id(_RANDOM)} features of the 50th frame: {how}",
             "motion_distance": f"of {features} features of three frames in a row as red, green and blue: {how}",
             "motion": "mean absolute change from frame to frame, divided by the crop's standard deviation",
         }
@@ -164,9 +164,13 @@ class TextureTask(Task[TextureConfig, TextureRun, Tensor]):
         """Yield a picture of the living texture for each frame, in its size; what frames show is not looked at."""
         return alive(stream, frames, options)
 
+    def reads(self, channels: int) -> bool:
+        """Say yes to frames of any number of channels: nobody looks at what they show."""
+        return True
+
     @classmethod
     def controls(cls) -> tuple[str, ...]:
-        """Speed, stillness, and whether it can be laid beside itself."""
+        """Speed and stillness; the others begin another texture."""
         return ("speed", "still")
 
     def example(self, outputs: Tensor, batch: Batch, item: int) -> Example:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from seqimg.testing.command_line import run_command
 
-SMALL = ("--features", "random-multiscale", "--widths", "6,4", "--pool", "4", "--crop", "32", "--steps", "2")
+SMALL = ("--extractor", "random-multiscale", "--widths", "6,4", "--pool", "4", "--crop", "32", "--steps", "2")
 
 
 def grain(height: int, width: int, channels: int = 3) -> np.ndarray:

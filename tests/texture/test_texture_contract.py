@@ -9,5 +9,5 @@ class TestPlugin(PluginContract):
 
 class TestTexture(TaskContract):
     task = "texture"
-    values = {"features": "random-multiscale", "widths": (6, 4), "pool": 4, "crop": 32}
+    values = {"extractor": "random-multiscale", "widths": (6, 4), "pool": 4, "crop": 32}
     options = {"settle": 3}

@@ -73,7 +73,7 @@ def test_without_tileable_what_lies_at_the_edges_differs(model: Path) -> None:
 
 def test_a_source_gives_size_and_length_and_nothing_else(model: Path) -> None:
     np.save("clip.npy", np.zeros((4, 20, 36, 3), np.uint8))
-    np.save("other.npy", np.full((4, 20, 36, 3), 200, np.uint8))
+    np.save("other.npy", np.full((4, 20, 36, 1), 200, np.uint8))
     for name in ("clip", "other"):
         said = _grown(model, f"{name}.npy", "-o", f"{name}.out.npy")
         assert said.code == 0, said.err
@@ -92,6 +92,7 @@ def test_a_source_gives_size_and_length_and_nothing_else(model: Path) -> None:
         (("--frames", "0"), "never ends"),
         (("-o", "a.xyz"), "cannot write"),
         (("--speed", "9"), "speed"),
+        (("clip.npy", "--size", "8x8"), "does not go with"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_written(
