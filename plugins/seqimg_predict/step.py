@@ -54,5 +54,6 @@ class PredictStep(nn.Module):
         if state is not None:
             before, started = PredictState(state.levels, state.last, ()), state.started
         prediction, after = self.model(frames, before, horizon=self.horizon, started=started)
-        begun = frames.new_ones(frames.shape[0])
+        # Not ones as such: a graph whose output hangs on nothing is not taken everywhere.
+        begun = frames.new_ones(frames.shape[0]) if started is None else started.clamp(min=1)
         return prediction.clamp(0, 1), StepState(after.levels, after.last, begun)

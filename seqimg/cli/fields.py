@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 
 from seqimg.config import Config, PaceConfig, PaceWithCutsConfig, ReadingConfig, TaskConfig
 
-__all__ = ["SectionedCommand", "measuring", "pace_of", "reading_flags", "with_flags"]
+__all__ = ["SectionedCommand", "exporting", "measuring", "pace_of", "reading_flags", "with_flags"]
 
 _PLAIN = (bool, int, float, str)
 _HEADINGS: dict[type[Config], str] = {
@@ -117,12 +117,30 @@ def measuring(config: type[TaskConfig]) -> type[Config]:
         >>> measuring(TaskConfig).model_fields
         {}
     """
-    fields: dict[str, Any] = {
+    return create_model("Measuring", __base__=Config, **_marked(config, "measures"))
+
+
+def exporting(config: type[TaskConfig]) -> type[Config]:
+    """Return a class of those fields that decide what a graph computes: `export` has flags for them too.
+
+    A task marks such a field with `json_schema_extra={"exports": True}`.
+
+    Args:
+        config: The task's configuration.
+
+    Example:
+        >>> exporting(TaskConfig).model_fields
+        {}
+    """
+    return create_model("Exporting", __base__=Config, **_marked(config, "exports"))
+
+
+def _marked(config: type[TaskConfig], mark: str) -> dict[str, Any]:
+    return {
         name: (field.annotation, _as_trained(field))
         for name, field in config.model_fields.items()
-        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("measures")
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get(mark)
     }
-    return create_model("Measuring", __base__=Config, **fields)
 
 
 def _as_trained(field: FieldInfo) -> FieldInfo:

@@ -1,11 +1,12 @@
-"""The commands every task gets: `seqimg TASK train | run | eval`, generated from its specs."""
+"""The commands every task gets: `seqimg TASK train | run | eval | export`, generated from its specs."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from seqimg.cli.fields import SectionedCommand, measuring, pace_of, with_flags
+from seqimg.cli.export_options import export_command
+from seqimg.cli.fields import SectionedCommand, exporting, measuring, pace_of, with_flags
 from seqimg.cli.task_options import (
     Data,
     Device,
@@ -40,6 +41,7 @@ def task_app(spec: TaskSpec) -> typer.Typer:
         "train": with_flags(_train(spec, config), hidden=("data",), flags=config),
         "run": with_flags(_run(spec, options), reading=ReadingConfig, pace=pace_of(options), flags=options),
         "eval": with_flags(_eval(spec), reading=ReadingConfig, measures=measuring(config)),
+        "export": with_flags(export_command(spec, config), settled=exporting(config)),
     }.items():
         app.command(name, cls=SectionedCommand)(function)
     if spec.commands is not None:

@@ -1,6 +1,5 @@
 """Any picture size through strided networks: pad before, crop after."""
 
-import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -26,7 +25,7 @@ def pad_to_multiple(frames: Tensor, multiple: int) -> Tensor:
     # Not `-height % multiple`: of sizes that are yet unknown, torch sees only so that the sum is a multiple.
     lower, right = ((side + multiple - 1) // multiple * multiple - side for side in (height, width))
     # A graph for such sizes pads always, by nothing where nothing is missing.
-    unknown = isinstance(lower, torch.SymInt) or isinstance(right, torch.SymInt)
+    unknown = any(type(side) is not int for side in (lower, right))
     return pad(frames, (0, right, 0, lower), mode="replicate") if unknown or lower or right else frames
 
 

@@ -236,6 +236,16 @@ def seqimg_commands() -> Iterable[CommandSpec]:
             app="seqimg.cli.report:app",
         ),
         CommandSpec(
+            name="export",
+            summary="Check an exported model against torch on a sequence.",
+            app="seqimg.cli.export_check:app",
+        ),
+        CommandSpec(
+            name="model",
+            summary="See what a trained model costs, and make a cheaper one of it.",
+            app="seqimg.cli.model:app",
+        ),
+        CommandSpec(
             name="cells",
             summary="See cells and their kernels: what, why, how fast.",
             app="seqimg.cli.cells:app",

@@ -17,7 +17,7 @@ from seqimg.kernels import use_kernel
 from seqimg.task import Task
 from seqimg.training.order import Order
 
-__all__ = ["DataSummary", "ModelSummary", "summarise_data", "summarise_model"]
+__all__ = ["DataSummary", "ModelSummary", "summarise_data", "summarise_model", "tensors_in"]
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -186,22 +186,31 @@ def _state_bytes(model: nn.Module, frame: Tensor) -> int | None:
             state = model(frame[None, None], None)[1]
     except Exception:  # noqa: BLE001 -- a plugin's model may need more than a frame; there is no figure then
         return None
-    return sum(_bytes(tensor) for tensor in _tensors(state))
+    return sum(_bytes(tensor) for tensor in tensors_in(state))
 
 
-def _tensors(value: object) -> Iterator[Tensor]:
-    """Yield all tensors in a nest of containers."""
+def tensors_in(value: object) -> Iterator[Tensor]:
+    """Yield all tensors in a nest of containers.
+
+    Args:
+        value: Tensors in tuples, lists, mappings or dataclasses; anything else is left out.
+
+    Example:
+        >>> import torch
+        >>> len(list(tensors_in({"a": (torch.zeros(1), None), "b": [torch.zeros(2)]})))
+        2
+    """
     if isinstance(value, Tensor):
         yield value
     elif is_dataclass(value):
         for field in fields(value):
-            yield from _tensors(getattr(value, field.name))
+            yield from tensors_in(getattr(value, field.name))
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from _tensors(item)
+            yield from tensors_in(item)
     elif isinstance(value, tuple | list):
         for item in value:
-            yield from _tensors(item)
+            yield from tensors_in(item)
 
 
 def _bytes(tensor: Tensor) -> int:

@@ -48,4 +48,6 @@ class ConvGRUStep(nn.Module):
         if state is not None:
             before, started = ConvGRUState(state.levels, state.last), state.started
         logits, after = self.model(frames, before, started=started)
-        return logits, StepState(after.levels, after.last, frames.new_ones(frames.shape[0]))
+        # Not ones as such: a graph whose output hangs on nothing is not taken everywhere.
+        begun = frames.new_ones(frames.shape[0]) if started is None else started.clamp(min=1)
+        return logits, StepState(after.levels, after.last, begun)

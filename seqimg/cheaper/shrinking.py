@@ -1,0 +1,195 @@
+"""A cheaper model that learns from a trained one: its answers, beside what the data say."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqimg.data import Batch, Datasets
+from seqimg.errors import SeqimgError, UsageError, did_you_mean
+from seqimg.modelfolder import LoadedModel
+from seqimg.plugins.manager import plugin_host
+from seqimg.task import Losses, Task
+from seqimg.training.loop import StepReport, Trainer
+
+__all__ = ["Shrunk", "cheaper_task", "distilling", "shrink"]
+
+_SETTLING = 10  # steps over which the two losses are brought to one scale
+_TINY = 1e-8
+AnyTask = Task[Any, Any, Any]
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """A cheaper model.
+
+    Attributes:
+        task: Its task and configuration.
+        model: The model with its best weights, in evaluation mode.
+        training: What to keep of its training, for [seqimg.modelfolder.save][].
+        inherited: Share of its parameters that began as those of the original, 0 to 1.
+    """
+
+    task: AnyTask
+    model: nn.Module
+    training: Mapping[str, object]
+    inherited: float
+
+
+def cheaper_task(
+    task: AnyTask, *, cell: str | None, widths: tuple[int, ...] | None, **changes: object
+) -> AnyTask:
+    """Return a task with another cell, or other widths.
+
+    Args:
+        task: The original's task.
+        cell: Name of the new cell; None for the same.
+        widths: New widths; None for the same.
+        **changes: Other values of the configuration.
+
+    Raises:
+        UsageError: The task's configuration knows no such thing, there is no such cell, or nothing would change.
+    """
+    fields, asked = type(task.config).model_fields, {"cell": cell, "widths": widths}
+    for name, value in asked.items():
+        if value is not None and name not in fields:
+            raise UsageError(
+                f"models of {task.name} cannot be had with another {name}",
+                why=f"the task's configuration has no {name}",
+            )
+    known = plugin_host().cells.names()
+    if cell is not None and cell not in known:
+        near = did_you_mean(cell, known)
+        raise UsageError(
+            f"there is no cell {cell!r}",
+            why=f"cells: {', '.join(known)}",
+            hint=f"--cell {near}" if near else None,
+        )
+    given = {name: value for name, value in asked.items() if value is not None}
+    if all(getattr(task.config, name) == value for name, value in given.items()):
+        raise UsageError(
+            "nothing would change", why="the model has that cell and those widths", hint="--cell NAME"
+        )
+    return task.with_config(**given, **changes)
+
+
+def distilling(student: AnyTask, teacher: LoadedModel, weight: float) -> AnyTask:
+    """Return a task that trains towards a teacher's outputs, beside its own loss.
+
+    In training both see the same batch, and the same randomness. What is added is the mean squared distance of the
+    outputs in units of the teacher's variance, brought to the scale of the task's own loss over the first steps.
+
+    Args:
+        student: The task with the cheaper configuration.
+        teacher: The original model.
+        weight: How much the distance counts; 1 for as much as the task's own loss.
+    """
+    base: type[AnyTask] = type(student)
+    # The root alone: tasks ask it what training's outputs look like, and its parts stay as in evaluation.
+    original = teacher.model.eval()
+    original.training = True
+    said: list[Tensor] = []
+    scales: list[float] = []
+
+    class Distilling(base):  # type: ignore[misc, valid-type]
+        def build_model(self) -> nn.Module:
+            model: nn.Module = super().build_model()
+            inherit(model, original)
+            return model
+
+        def progressed(self, share: float) -> None:
+            super().progressed(share)
+            teacher.task.progressed(share)
+
+        def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+            said.clear()
+            if model.training:
+                original.to(batch.frames.device)
+                with torch.no_grad(), torch.random.fork_rng():
+                    said.append(teacher.task.forward(original, batch))
+            outputs: Tensor = super().forward(model, batch)
+            return outputs
+
+        def loss(self, outputs: Tensor, batch: Batch) -> Losses:
+            losses: Losses = super().loss(outputs, batch)
+            if not said:
+                return losses
+            apart = _distance(outputs, said.pop())
+            if len(scales) < _SETTLING:
+                scales.append(float(losses.total.detach()) / max(float(apart.detach()), _TINY))
+            scale = weight * sum(scales) / len(scales)
+            return Losses(losses.total + scale * apart, {**losses.parts, "distance": apart})
+
+    Distilling.__name__ = base.__name__
+    return Distilling(student.config)
+
+
+def inherit(model: nn.Module, original: nn.Module) -> float:
+    """Give a model the original's weights wherever name and shape agree; return the share of its parameters.
+
+    Args:
+        model: The new model.
+        original: The trained one.
+
+    Example:
+        >>> inherit(nn.Linear(2, 3), nn.Linear(2, 3)), inherit(nn.Linear(2, 3), nn.Linear(5, 3))
+        (1.0, 0.3333333333333333)
+    """
+    theirs, mine = original.state_dict(), model.state_dict()
+    taken = {
+        name: value for name, value in theirs.items() if name in mine and mine[name].shape == value.shape
+    }
+    model.load_state_dict(taken, strict=False)
+    numbers = dict(model.named_parameters())
+    total = sum(p.numel() for p in numbers.values())
+    return sum(p.numel() for name, p in numbers.items() if name in taken) / max(total, 1)
+
+
+def shrink(
+    original: LoadedModel,
+    task: AnyTask,
+    data: Datasets,
+    observe: Callable[[StepReport], None] = lambda report: None,
+    *,
+    weight: float = 1.0,
+) -> Shrunk:
+    """Train a cheaper model from a trained one.
+
+    Args:
+        original: The trained model.
+        task: The task with the cheaper configuration, of [cheaper_task][seqimg.cheaper.shrinking.cheaper_task].
+        data: Its data sets.
+        observe: Called after every step.
+        weight: How much the original's answers count beside the data's.
+
+    Raises:
+        SeqimgError: The cheaper model cannot be built or trained.
+    """
+    trainer = Trainer(distilling(task, original, weight), data, observe)
+    trained = trainer.train()
+    if not trained.best:
+        raise SeqimgError("nothing was learnt", why="training ended before its first validation")
+    model = task.build_model()
+    share = inherit(model, original.model)
+    model.load_state_dict(trained.best)
+    original.model.eval()
+    training = {
+        "steps": trained.steps,
+        "seconds": round(trained.seconds, 1),
+        "best_step": trained.best_step,
+        "validation": trained.best_metrics,
+        "distilled": {"from": original.record.get("weights", {}).get("sha256"), "weight": weight},
+    }
+    return Shrunk(task, model.eval(), training, share)
+
+
+def _distance(outputs: Tensor, wanted: Tensor) -> Tensor:
+    if outputs.shape != wanted.shape:
+        raise SeqimgError(
+            "the cheaper model's outputs have another shape than the original's",
+            why=f"{tuple(outputs.shape)} and {tuple(wanted.shape)}",
+        )
+    wanted = wanted.to(outputs.dtype)
+    return (outputs - wanted).square().mean() / (wanted.var() + _TINY)

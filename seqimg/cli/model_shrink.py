@@ -1,0 +1,137 @@
+"""`seqimg model shrink`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from seqimg import modelfolder
+from seqimg.cheaper.profiling import Profile, profile
+from seqimg.cheaper.shrinking import cheaper_task, shrink
+from seqimg.cli.machine import chosen_device, device_sentence
+from seqimg.cli.model_profile import bytes_in_words
+from seqimg.cli.output import Table, command, output
+from seqimg.cli.train import show_progress
+from seqimg.data import Datasets
+from seqimg.errors import SeqimgError, UsageError
+from seqimg.publish import check_writable
+from seqimg.task import Task
+from seqimg.training.evaluation import good_ends, validate
+
+__all__ = ["shrink_model"]
+
+
+def shrink_model(
+    model: Path,
+    out: Path,
+    *,
+    cell: str | None,
+    widths: tuple[int, ...] | None,
+    data: list[str],
+    weight: float,
+    changes: Mapping[str, object],
+) -> None:
+    """Train a cheaper model from a trained one, write it, and compare the two.
+
+    Args:
+        model: The original's folder.
+        out: The folder to write.
+        cell: Another cell, or None.
+        widths: Other widths, or None.
+        data: What to learn from; nothing for what the original learnt from.
+        weight: How much the original's answers count.
+        changes: Other values of the configuration; None for as in training.
+
+    Raises:
+        UsageError: Nothing would change, or the task knows no such thing.
+        SeqimgError: The data or the models cannot be used.
+    """
+    if cell is None and widths is None:
+        raise UsageError(
+            "nothing would change", why="neither --cell nor --widths is given", hint="seqimg cells list"
+        )
+    check_writable(out)
+    original = modelfolder.load(model)
+    given = {name: value for name, value in changes.items() if value is not None}
+    if data:
+        given["data"] = tuple(data)
+    task = cheaper_task(original.task, cell=cell, widths=widths, **given)
+    if not task.config.data:
+        raise UsageError("there is nothing to learn from", why="the model names no data", hint="--data VIDEO")
+    device = chosen_device(task.config.device)
+    with output().progress("Reading"):
+        opened = task.datasets()
+    with opened:
+        for line in (*opened.readings, device_sentence(device, task.config.device)):
+            output().say(line)
+        _check(original.task, opened)
+        with output().progress("Training", total=task.config.steps) as bar:
+            found = shrink(original, task, opened, show_progress(bar), weight=weight)
+        clips = next((part for part in (opened.val, opened.train) if len(part)), opened.train)
+        size = tuple(clips[0].frames.shape[-2:])
+        with output().progress("Measuring"):
+            rows = [
+                _row(name, task, network.cpu(), clips, (size[0], size[1]))
+                for name, network in (("original", original.model), ("cheaper", found.model))
+            ]
+    modelfolder.save(out, task, found.model.state_dict(), found.training)
+    output().say(f"{found.inherited:.0%} of its parameters began as the original's.")
+    _warn(task, rows)
+    output().data({"model": str(out), "original": str(model), "rows": rows}, _table(task, rows))
+    output().say(f"Saved {out}; its figures are of {len(clips):,} clips that chose its weights.")
+    output().hint(
+        command(
+            "seqimg", task.name, "eval", "--model", out, "--part", "test", "--data", *task.config.data[:1]
+        )
+    )
+
+
+def _check(task: Task[Any, Any, Any], data: Datasets) -> None:
+    if data.channels != task.config.channels:
+        raise SeqimgError(
+            "the model cannot learn from these sequences",
+            why=f"it was trained on frames of {task.config.channels} channels, these have {data.channels}",
+        )
+
+
+def _row(
+    name: str, task: Task[Any, Any, Any], model: nn.Module, clips: Any, size: tuple[int, int]
+) -> dict[str, Any]:
+    found: Profile = profile(task, model, size)
+    shown = asdict(found)
+    del shown["parts"]
+    return {"name": name, "metrics": validate(task, model, clips), **shown}
+
+
+def _warn(task: Task[Any, Any, Any], rows: list[dict[str, Any]]) -> None:
+    before, after = rows
+    for what, key in (
+        ("multiply-adds", "multiply_adds"),
+        ("time", "milliseconds"),
+        ("parameters", "parameters"),
+    ):
+        if after[key] >= before[key]:
+            output().warn(f"the new model takes no less {what} than the original")
+    name = task.leading_metric
+    lower = good_ends(task)[name] == "lower"
+    old, new = before["metrics"][name], after["metrics"][name]
+    if (new > old if lower else new < old) and old:
+        output().say(f"{name} is {abs(new - old) / abs(old):.1%} worse than the original's.")
+
+
+def _table(task: Task[Any, Any, Any], rows: list[dict[str, Any]]) -> Table:
+    metrics = list(rows[0]["metrics"])[:2]
+    lines = [
+        [
+            row["name"],
+            *(f"{row['metrics'][name]:.5g}" for name in metrics),
+            f"{row['parameters']:,}",
+            f"{row['multiply_adds'] / 1e6:.4g}",
+            bytes_in_words(row["state_bytes"]),
+            f"{row['milliseconds']:.3g}",
+        ]
+        for row in rows
+    ]
+    return Table(["model", *metrics, "parameters", "M multiply-adds", "state", "ms a frame"], lines)
