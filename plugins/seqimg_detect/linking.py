@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -126,6 +125,9 @@ class Linker:
         )
         alike[np.array([track.label for track in tracks])[:, None] != labels] = 0
         alike[alike < self.overlap] = 0
+        # It takes half as long as torch to load: not before the first frame.
+        from scipy.optimize import linear_sum_assignment
+
         chosen = zip(*linear_sum_assignment(alike, maximize=True), strict=True)
         return [(tracks[one], int(other)) for one, other in chosen if alike[one, other] > 0]
 

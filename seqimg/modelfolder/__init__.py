@@ -33,6 +33,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from seqimg.config import Config, TaskConfig
 from seqimg.errors import SeqimgError, UnavailableError
@@ -50,6 +51,7 @@ __all__ = ["FORMAT", "LoadedModel", "load", "save"]
 
 _CARD = "README.md"
 _SHORT = 80  # letters of a name from a file that a message shows
+_DRAWS = ("bernoulli_", "exponential_", "log_normal_", "normal_", "random_", "uniform_")
 
 
 @dataclass(frozen=True)
@@ -230,12 +232,27 @@ def _built(task: Task[Any, Any, Any], folder: Path) -> nn.Module:
 def _skeleton(task: Task[Any, Any, Any]) -> dict[str, tuple[int, ...]] | None:
     """Return the shapes of the model's weights without allocating them, None if it cannot be built that way."""
     try:
-        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        with torch.device("meta"), _Bare(), torch.random.fork_rng(devices=[]):
             return _shapes(task.build_model())
     except SeqimgError:
         raise
     except Exception:  # noqa: BLE001 -- a plugin's model may look at values, which a skeleton has none of
         return None
+
+
+class _Bare(TorchFunctionMode):
+    """Leaves weights as they are where a model would draw them: a skeleton has none.
+
+    To draw them without memory, torch would load its compiler, which takes longer than everything else together.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else named["tensor"]
+        if getattr(func, "__name__", None) in _DRAWS and isinstance(args[0], Tensor) and args[0].is_meta:
+            return args[0]
+        return func(*args, **named)
 
 
 def _shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
