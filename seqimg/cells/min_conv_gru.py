@@ -106,7 +106,11 @@ class MinConvGRUCell(Cell):
         return self.convolution_x(x, weights["weight_x"], weights["bias_x"])
 
     def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
-        """Return a and b of `h' = a ⊙ h + b`, each `[N, C, H, W]`, from the projection `[N, 2C, H, W]`."""
+        """Return a and b of `h' = a ⊙ h + b`, each `[N, C, H, W]`, from the projection `[N, 2C, H, W]`.
+
+        Args:
+            projected: What `project` returned, `[…, P, H, W]`.
+        """
         z, n = projected.chunk(2, dim=1)
         z = z.sigmoid()
         n = n if self.activation == "linear" else ACTIVATIONS[self.activation](n)

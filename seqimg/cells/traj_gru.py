@@ -157,6 +157,10 @@ class TrajGRUCell(Cell):
 def warp(picture: Tensor, flow: Tensor) -> Tensor:
     """Return `picture [B, C, H, W]` as seen along `flow [B, 2, H, W]`: (u, v), columns then rows, in pixels.
 
+    Args:
+        picture: `[N, C, H, W]`.
+        flow: `[N, 2, H, W]`, in pixels.
+
     Example:
         >>> picture = torch.tensor([[[[1.0, 2.0, 3.0]]]])
         >>> right = torch.tensor([1.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 1, 3)

@@ -3,9 +3,11 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from seqimg.cli.plugins_check import _describe, _project
 from seqimg.cli.plugins_new import KINDS, NewPlugin
 from seqimg.testing import Said, run_command
+from tests.docs.public_api import MODULES
 from tests.support.distributions import Site
 
 
@@ -134,3 +137,27 @@ def test_files_are_those_that_were_named(tmp_path: Path) -> None:
     assert set(json.loads(said.out)["files"]) == files == dict(NewPlugin("rain", "task").files()).keys()
     assert said.err.splitlines()[-2].endswith("there/src/seqimg_rain/task.py")
     assert said.err.splitlines()[-1].startswith("Try: pip install -e")
+
+
+def test_templates_and_pages_need_nothing_but_public_names() -> None:
+    root = Path(__file__).parents[2]
+    sources = [*(root / "seqimg" / "cli" / "plugin_templates").rglob("*.tmpl")]
+    sources += [
+        path for path in (root / "docs" / "tutorials").rglob("*") if path.suffix in (".py", ".md", ".toml")
+    ]
+    sources.append(root / "docs" / "how-to" / "plugins.md")
+    found = {
+        (module, name.split(" as ")[0].strip(), path.name)
+        for path in sources
+        for module, names in re.findall(
+            r"^ *from (seqimg(?:\.[\w.]+)?) import ([^(\n]+)$", path.read_text(encoding="utf-8"), re.M
+        )
+        for name in names.split(",")
+    }
+    assert len(found) > 40
+    private = [
+        f"{place}: {module}.{name}"
+        for module, name, place in sorted(found)
+        if module not in MODULES or name not in import_module(module).__all__
+    ]
+    assert not private, "a gap in what is public:\n" + "\n".join(private)

@@ -31,7 +31,7 @@ from seqimg.config import ReadingConfig
 from seqimg.data.generators.record import entrance
 from seqimg.data.items import Item
 from seqimg.data.layouts.arrays import PICKLE, PREDRNN, XY_NPZ
-from seqimg.data.layouts.base import Found, Index, Layout, is_clip
+from seqimg.data.layouts.base import Found, Index, Layout, is_clip, labelled, named_item, within
 from seqimg.data.layouts.benchmarks import HMDB51, KINETICS, UCF101
 from seqimg.data.layouts.class_pictures import CLASS_PICTURES
 from seqimg.data.layouts.coco import COCO_VID
@@ -47,7 +47,7 @@ from seqimg.plugins.reports import reason_of
 from seqimg.sequences import open_configured
 from seqimg.sequences.base import SequenceError
 
-__all__ = ["LAYOUTS", "Found", "Index", "Item", "Layout", "read"]
+__all__ = ["LAYOUTS", "Found", "Index", "Item", "Layout", "labelled", "named_item", "read", "within"]
 
 # The first of each row that fits is taken; two of the last row are ambiguous.
 _CERTAIN = (

@@ -215,7 +215,17 @@ def is_clip(path: Path) -> bool:
 
 
 def named_item(path: Path, root: Path, split: Split | None = None) -> Item:
-    """Return the item of a path below a root, called by its place below it."""
+    """Return the item of a path below a root, called by its place below it.
+
+    Args:
+        path: Where the sequence is.
+        root: The data set's folder.
+        split: The part its makers put it in.
+
+    Example:
+        >>> named_item(Path("set/run/a.mp4"), Path("set")).name
+        'run/a.mp4'
+    """
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     return Item(str(path), name=name, split=split)
 
@@ -223,7 +233,16 @@ def named_item(path: Path, root: Path, split: Split | None = None) -> Item:
 def labelled(
     items: Iterable[tuple[Item, str | tuple[str, ...] | None]],
 ) -> tuple[list[Item], tuple[str, ...]]:
-    """Return items with the labels their classes' names stand for, and the names: sorted, numbers as numbers."""
+    """Return items with the labels their classes' names stand for, and the names: sorted, numbers as numbers.
+
+    Args:
+        items: Each with the name of its class, those of several, or None.
+
+    Example:
+        >>> items, classes = labelled([(Item("a"), "walk"), (Item("b"), "run")])
+        >>> [item.label for item in items], classes
+        ([1, 0], ('run', 'walk'))
+    """
     pairs = list(items)
     named = [(name,) if isinstance(name, str) else name or () for _, name in pairs]
     classes = tuple(sorted({name for names in named for name in names}, key=natural_key))
@@ -270,8 +289,19 @@ def part_of(name: str) -> Split | None:
 def within(root: Path, name: str) -> Path:
     """Return a path that a file of the data set names, which may not lead out of it.
 
+    Args:
+        root: The data set's folder.
+        name: What the file says.
+
     Raises:
         SequenceError: It is absolute or leads out of `root`.
+
+    Example:
+        >>> within(Path("set"), "../secret.npy")
+        Traceback (most recent call last):
+        ...
+        seqimg.sequences.base.SequenceError: ../secret.npy is refused
+        it leads out of the data set's folder set
     """
     path = root / name
     if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:

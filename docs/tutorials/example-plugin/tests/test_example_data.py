@@ -1,7 +1,7 @@
 """The data set keeps the contract of generated data sets."""
 
-from seqimg.data.generators.requests import generator_of
 from seqimg.testing import DatasetContract
+from seqimg_example.data import sweeps
 
 
 class TestSweeps(DatasetContract):
@@ -10,7 +10,7 @@ class TestSweeps(DatasetContract):
 
 def test_the_bar_moves_as_its_class_says() -> None:
     for index in range(6):
-        sample = generator_of("sweeps")(index, length=2, size=(8, 40), seed=0, split="train")
+        sample = sweeps(index, length=2, size=(8, 40), seed=0, split="train")
         bright = [set((frame[0, :, 0] > 120).nonzero()[0]) for frame in sample.frames]
         step = 1 if sample.label == "right" else -1
         moved = {(column + 2 * step) % 40 for column in bright[0]}

@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-from seqimg.data.layouts import Layout
-from seqimg.data.layouts.base import Found, labelled, named_item, within
+from seqimg.data.layouts import Found, Layout, labelled, named_item, within
 from seqimg.sequences import SequenceError
 
 NAME = "catalogue.json"

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from seqimg.data.generators import Sample
 from seqimg.data.generators.generator import Split, check_request, generator_rng
-from seqimg.data.generators.samples import Sample
 
 CLASSES = ("left", "right")
 
