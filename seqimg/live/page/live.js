@@ -242,7 +242,7 @@ function paint() {
   canvas.parentElement.classList.toggle("draggable", Boolean(same));
   $("scale").hidden = !(view === "difference" && difference);
   if (view === "split" && input && output) left = same ? "input | output" : "input, output";
-  $("tag-left").textContent = left;
+  $("tag-left").textContent = status?.compare && left === "output" ? "with memory" : left;
   if (bare && status?.compare) {
     size($("bare"), bare, bare.picture.width, bare.picture.height);
     $("bare").getContext("2d").drawImage(bare.picture, 0, 0);
