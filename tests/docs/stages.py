@@ -50,10 +50,12 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "how-to/memory.md": ("my_video.mp4",),
     "how-to/own-video.md": ("first.mp4", "second.mp4"),
     "how-to/predict.md": ("my-video.mp4",),
+    "how-to/real-time.md": ("my_video.mp4", "model of predict"),
     "how-to/report.md": ("my_video.mp4", "model of predict", "model of predict"),
     "how-to/runs.md": ("clip.mp4", "model of predict", "model of predict"),
     "how-to/training.md": ("my_video.mp4",),
     "tutorials/first-prediction.md": ("my_video.mp4",),
+    "tutorials/stream-a-camera.md": ("my_video.mp4",),
 }
 """Pages with what lies in the folder in which they are followed: files, or words of `_MADE`."""
 
