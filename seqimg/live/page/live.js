@@ -26,8 +26,8 @@ function connect() {
 }
 
 function closed(event) {
-  shown = waiting = null;
   setState("lost");
+  still();
   if (event.code === FULL) return give_up(`As many pages look as may: ${event.reason}.`);
   if (event.code === 1012 || event.code === 1001) {
     over = true;
