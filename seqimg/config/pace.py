@@ -8,7 +8,12 @@ __all__ = ["PaceConfig", "PaceWithCutsConfig"]
 
 
 class PaceConfig(Config):
-    """How fast a source's frames are taken by `run`, and what is left out."""
+    """How fast a source's frames are taken by `run`, and what is left out.
+
+    Example:
+        >>> PaceConfig(live=True, max_latency=0.5).max_latency
+        0.5
+    """
 
     live: bool | None = Field(
         None,
@@ -25,6 +30,11 @@ class PaceConfig(Config):
 
 
 class PaceWithCutsConfig(PaceConfig):
-    """The same for tasks that have no option of their own about cuts."""
+    """The same for tasks that have no option of their own about cuts.
+
+    Example:
+        >>> PaceWithCutsConfig(reset_on_cut=True).reset_on_cut
+        True
+    """
 
     reset_on_cut: bool = Field(False, description="Forget what was seen where another scene begins.")

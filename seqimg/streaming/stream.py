@@ -28,6 +28,10 @@ class StreamOutput:
         frame: Number of the frame, counted from 0 over the whole stream.
         pts: Its time in seconds, as it came.
         reset: Why the stream began anew with it; None if it did not.
+
+    Example:
+        >>> StreamOutput(torch.zeros(1, 1, 4), 0, 0.04, None).pts
+        0.04
     """
 
     outputs: Tensor
@@ -113,10 +117,15 @@ class Stream(Remembering):
         return result
 
     def run(self, frames: Iterable[Tensor]) -> Iterator[Tensor]:
-        """Yield `step(frame)` for each frame, as soon as it is known.
+        """Yield `step(frame)`, `[1, …]`, for each frame as soon as it is known.
 
         Args:
             frames: Each `[C, H, W]` in [0, 1].
+
+        Example:
+            >>> from seqimg.nn import ConvGRU
+            >>> [outputs.shape[2] for outputs in Stream(ConvGRU(3, 4)).run(torch.rand(2, 3, 8, 8))]
+            [4, 4]
         """
         for frame in frames:
             yield self.step(frame)
@@ -200,7 +209,10 @@ class Stream(Remembering):
         write_state(Path(path), self.state_dict(), digest, known, overwrite=overwrite)
 
     def restore(self, path: str | Path) -> None:
-        """Go on from such a file. Nothing in it is executed or unpickled.
+        """Go on from a file that `save` wrote. Nothing in it is executed or unpickled.
+
+        Args:
+            path: The file.
 
         Raises:
             SeqimgError: It cannot be read, is damaged, or of another model or a newer seqimg.

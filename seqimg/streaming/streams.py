@@ -126,6 +126,9 @@ class Streams(Generic[K]):
     def leave(self, name: K) -> Stream:
         """Take out one stream and return it; it can go on alone.
 
+        Args:
+            name: Which.
+
         Raises:
             KeyError: There is none of that name.
         """
