@@ -32,7 +32,7 @@ class StyleConfig(TaskConfig):
     style_loss: Literal["gram", "sliced"] = Field(
         "sliced", description="Compare products of features, or their distributions (sliced Wasserstein)."
     )
-    style_weight: float = Field(8.0, ge=0, description="Weight of the style beside what the picture shows.")
+    style_weight: float = Field(30.0, ge=0, description="Weight of the style beside what the picture shows.")
     content_weight: float = Field(1.0, ge=0, description="Weight of what the picture shows.")
     tone_weight: float = Field(
         0.5, ge=0, description="Weight of what is dark staying darker than what is light."
@@ -45,7 +45,7 @@ class StyleConfig(TaskConfig):
         0.7, ge=0, description="Weight of how far a frame is from what it is painted as by itself."
     )
     memory_from: float = Field(
-        0.6,
+        0.67,
         ge=0,
         le=1,
         description="Share of the training that goes to painting single frames; the rest to keeping strokes still.",
@@ -73,9 +73,9 @@ class StyleConfig(TaskConfig):
         0, ge=0, description="Longer side that videos are brought to for training, in pixels; 0 keeps it."
     )
     crop: int = Field(128, ge=32, description="Side of the random crops trained on, in pixels.")
-    steps: int = Field(1400, ge=1, description="Optimiser steps.")
-    batch_size: int = Field(4, ge=1, description="Clips per step, of all processes together.")
-    learning_rate: float = Field(4e-3, gt=0, description="Peak learning rate of AdamW.")
+    steps: int = Field(3000, ge=1, description="Optimiser steps.")
+    batch_size: int = Field(2, ge=1, description="Clips per step, of all processes together.")
+    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of AdamW.")
     average: float = Field(
         0.98,
         ge=0,
@@ -110,7 +110,7 @@ class PictureRun(Config):
         1.0,
         ge=0,
         le=1.5,
-        description="How much of the style: 0 leaves the picture nearly as it is, 1 is as learnt.",
+        description="How much of the style: 0 leaves the picture as it is, 1 is as learnt.",
     )
     blend: Range = Field(
         (),

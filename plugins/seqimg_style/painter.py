@@ -47,8 +47,8 @@ class Painter(nn.Module):
 
         Args:
             pictures: `[B, 3, H, W]` in [0, 1].
-            amounts: `[B, S]`, how much of each style; all 0 leaves a picture nearly as it is, a sum of 1 is the
-                style as it was learnt.
+            amounts: `[B, S]`, how much of each style; all 0 leaves a picture as it is, a sum of 1 is the style as it
+                was learnt.
 
         Returns:
             `[B, 3, H, W]` in [0, 1].
@@ -64,7 +64,9 @@ class Painter(nn.Module):
             x = block(x, amounts)
         x = relu(self.third(_larger(x), amounts))
         x = relu(self.fourth(_larger(x), amounts))
-        return crop_to(torch.sigmoid(self.last(_framed(x, 1))), size)
+        painted = crop_to(torch.sigmoid(self.last(_framed(x, 1))), size)
+        left = (1 - amounts.sum(1).clamp(0, 1)).square()[:, None, None, None]  # of the picture itself
+        return torch.lerp(painted, pictures, left)
 
 
 class _Painted(nn.Module):

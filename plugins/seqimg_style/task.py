@@ -116,6 +116,9 @@ class StyleTask(Task[StyleConfig, StyleRun, Tensor]):
             amounts = amounts[:1].expand(len(amounts), -1)
         self._amounts = amounts
         trained: Tensor = model(batch.frames, amounts=amounts, alone=self.paints)[0]
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            # Processes wait for the gradients of all weights, those that are not being learnt too.
+            trained = trained + 0 * torch.stack([weight.sum() for weight in model.parameters()]).sum()
         return trained
 
     def _drawn(self, styles: int, count: int) -> Tensor:

@@ -38,6 +38,14 @@ def test_layers_go_from_fine_to_coarse_and_let_gradients_through(name: str) -> N
 
 
 @pytest.mark.parametrize("name", INSTALLED)
+def test_the_finest_layers_are_the_same_without_the_coarse_ones(name: str) -> None:
+    network, pictures = extractor(name), torch.rand(1, 3, 40, 33)
+    few, whole = network(pictures, 2), network(pictures)
+    assert len(few) == 2
+    assert all(torch.equal(one, other) for one, other in zip(few, whole, strict=False))
+
+
+@pytest.mark.parametrize("name", INSTALLED)
 def test_layers_are_of_one_strength(name: str) -> None:
     from seqimg.nn.features.extractor import pink_noise
 
