@@ -167,4 +167,4 @@ def _note(text: str, *, bad: bool = False) -> dict[str, object]:
 
 
 async def _say(socket: WebSocket, words: object) -> None:
-    await socket.send_text(json.dumps(words, ensure_ascii=True, default=str))
+    await socket.send_text(json.dumps(words, default=str))

@@ -18,6 +18,7 @@ from seqimg.live.pictures import Moment
 from seqimg.live.source import Captured, LiveSource
 from seqimg.live.timeline import Timeline
 from seqimg.modelfolder import LoadedModel
+from seqimg.sequences.base import ASSUMED_FPS
 from seqimg.streaming import Latencies, Overlapped, Stream, overlapped
 from seqimg.task import Shown, Task
 
@@ -26,7 +27,7 @@ __all__ = ["Engine", "State", "Wishes"]
 State: TypeAlias = Literal["waiting", "running", "paused", "ended", "failed"]
 """What an engine does."""
 
-_PATIENCE = 2.0  # seconds that it has to come to an end
+_PATIENCE = 1.0  # seconds that it has to come to an end
 _MOST_ROWS = 12
 
 
@@ -227,9 +228,10 @@ class Engine:
         self._show(captured, shown, others)
 
     def _finish(self, branch: Branch) -> None:
-        """Show what the task still has to say after the last frame, one after the other."""
+        """Show what the task still has to say after the last frame, at the pace of the source."""
+        fps = None if self._source.info is None else self._source.info.fps
         for shown in branch.finish():
-            if self._stopping.is_set():
+            if self._stopping.wait(float(1 / (fps or ASSUMED_FPS))):
                 return
             last = self._last
             self._show_moment(

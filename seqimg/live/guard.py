@@ -35,6 +35,10 @@ _HEADERS = (
     (b"cache-control", b"no-store"),
 )
 _METHODS = ("GET", "HEAD")
+_REFUSED = (
+    "Paste the address that seqimg live has printed into the address line of your browser: links of other pages and "
+    "other names of this machine are not followed."
+)
 _COOKIE = re.compile(r"[\w-]+")
 
 
@@ -79,7 +83,7 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._is_ours(scope, origin_needed=False):
-            await _answer(send, 403, "This address is not one of seqimg live's.")
+            await _answer(send, 403, _REFUSED)
         elif scope["method"] not in _METHODS:
             await _answer(send, 405, "Things can only be looked at here.", ((b"allow", b"GET, HEAD"),))
         elif self._has_token(scope):

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import math
 import struct
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +15,7 @@ from seqimg.live.pictures import Moment, Part, Quality
 
 __all__ = ["Hub", "Viewer", "packed"]
 
+_LONGEST = 300  # letters of a line or of a cell of a table
 _IN_FLIGHT = 2
 """Moments that are on their way to one viewer, at most."""
 
@@ -92,8 +95,9 @@ class Hub:
         for hear in self.hearers:
             hear(moment)
         loop = self._loop
-        if loop is not None and not loop.is_closed() and self.viewers:
-            loop.call_soon_threadsafe(self._wake)
+        if loop is not None and self.viewers:
+            with suppress(RuntimeError):  # the loop has ended just now
+                loop.call_soon_threadsafe(self._wake)
 
     def wake_for_status(self) -> None:
         """Have every viewer told how things stand."""
@@ -120,16 +124,23 @@ def packed(moment: Moment, parts: tuple[Part, ...], quality: Quality) -> bytes:
         "age": moment.age,
         "fresh": moment.fresh,
         "answered": moment.answer is not None,
-        "line": moment.line,
-        "bare_line": moment.bare_line,
-        "rows": [dict(row) for row in moment.rows],
+        "line": _short(moment.line),
+        "bare_line": _short(moment.bare_line),
+        "rows": [{name: _short(value) for name, value in row.items()} for row in moment.rows],
         "parts": [
             {"part": part, "bytes": len(one.data), "width": one.width, "height": one.height, "full": one.full}
             for part, one in found
             if one is not None
         ],
     }
-    words = json.dumps(about, ensure_ascii=True, default=str).encode()
+    words = json.dumps(about).encode()
     return b"".join(
         [struct.pack(">I", len(words)), words, *(one.data for _, one in found if one is not None)]
     )
+
+
+def _short(value: object) -> object:
+    """Return a value as a page can show it: not too long, and no number that JSON does not know."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float) else str(value)[:_LONGEST]

@@ -15,7 +15,7 @@ from seqimg.live.engine import Engine, Wishes
 from seqimg.live.pictures import Moment
 from seqimg.live.source import LiveSource
 from seqimg.streaming import Stream
-from seqimg.task import Seen
+from seqimg.task import Seen, Shown
 from tests.support.live import Clip, Glow, GlowRun, clip_of, engine_of, glow, squares, until
 
 
@@ -253,6 +253,41 @@ def test_stopping_is_quick_wherever_it_is() -> None:
         begun = time.monotonic()
         engine.stop()
         assert time.monotonic() - begun < 1
+
+
+def test_stopping_is_quick_while_a_source_is_silent() -> None:
+    wait = threading.Event()
+
+    def frame(index: int) -> np.ndarray:
+        if index > 1:
+            wait.wait(30)
+        return squares(index)
+
+    moments: list[Moment] = []
+    engine = engine_of(lambda: Clip(frame, None), moments.append)
+    engine.start()
+    until(lambda: len(moments) == 2)
+    begun = time.monotonic()
+    engine.stop()
+    assert time.monotonic() - begun < 1.5
+    wait.set()
+
+
+def test_a_task_that_speaks_at_the_end_is_heard_at_the_pace_of_the_source() -> None:
+    class Late(Glow):
+        def show(self, stream: Stream, frames: Any, options: GlowRun) -> Any:
+            count = len(list(frames))
+            for index in range(5):
+                yield Shown(torch.full((3, 8, 8), index / 5), (), f"{index} of {count}")
+
+    loaded = replace(glow(), task=Late(glow().task.config))
+    moments: list[Moment] = []
+    engine = engine_of(clip_of(3), moments.append, loaded=loaded)
+    engine.start()
+    until(lambda: engine.state == "ended")
+    assert [moment.line for moment in moments] == [None] * 3 + [f"{index} of 3" for index in range(5)]
+    assert moments[-1].at - moments[3].at >= 4 / 50
+    engine.stop()
 
 
 def test_nothing_is_left_running() -> None:
