@@ -1,6 +1,7 @@
 """`seqimg TASK export`."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -73,17 +74,13 @@ def export(
         check_writable(path, overwrite=overwrite)
     loaded = modelfolder.load(model, task=spec.name)
     task = loaded.task.with_config(**settled)
-    with output().progress("Exporting"):
-        found = export_model(loaded, wanted.kind, size=wanted.size, batch=wanted.batch, task=task)
-    for note in found.notes:
-        output().say(note)
-    datasets = _opened(task, data, needed=wanted.precision == "int8")
-    clips = None if datasets is None else _clips(datasets, wanted, found)
-    try:
+    with _opened(task, data, needed=wanted.precision == "int8") or nullcontext() as datasets:
+        with output().progress("Exporting"):
+            found = export_model(loaded, wanted.kind, size=wanted.size, batch=wanted.batch, task=task)
+        for note in found.notes:
+            output().say(note)
+        clips = None if datasets is None else _clips(datasets, wanted, found)
         found, rows = _measured(loaded, task, found, clips, wanted)
-    finally:
-        if datasets is not None:
-            datasets.close()
     _judge(task, rows, wanted)
     record = write_graph(
         replace(found, more={"model": masked(str(model)), "measured": [asdict(row) for row in rows]}),
@@ -122,22 +119,23 @@ def _opened(task: Task[Any, Any, Any], data: list[str], *, needed: bool) -> Data
         return None
     try:
         with output().progress("Reading"):
-            return (task.with_config(data=tuple(data)) if data else task).datasets()
+            found = (task.with_config(data=tuple(data)) if data else task).datasets()
     except SeqimgError as error:
         if data or needed:
             raise
         output().say(f"Nothing to measure figures on: {error.message}. Name other data with --data.")
         return None
+    if found.channels != task.config.channels:
+        found.close()
+        raise SeqimgError(
+            "the model cannot read these sequences",
+            why=f"it was trained on frames of {task.config.channels} channels, these have {found.channels}",
+        )
+    return found
 
 
 def _clips(datasets: Datasets, wanted: Wanted, found: Exported) -> Spread | None:
     """Return the clips to measure on, None if there are none that the graph takes."""
-    channels = found.step.channels
-    if datasets.channels != channels:
-        raise SeqimgError(
-            "the model cannot read these sequences",
-            why=f"it was trained on frames of {channels} channels, these have {datasets.channels}",
-        )
     chosen = next((part for part in (datasets.val, datasets.test, datasets.train) if len(part)), None)
     if chosen is None:
         return None

@@ -134,7 +134,19 @@ def to_onnx(program: Any, names: Sequence[str], shapes: Sequence[Shape]) -> Any:
             else:
                 dim.dim_value = side
     del model.graph.value_info[:]  # it has other words for the same lengths
+    _strip(model)
     return model
+
+
+def _strip(model: Any) -> None:
+    """Take out where in whose files each operation was found: it is most of a small graph, and nobody's business."""
+    for owner in (model, model.graph, *model.functions):
+        del owner.metadata_props[:]
+    graph = model.graph
+    nodes = [*graph.node, *(node for function in model.functions for node in function.node)]
+    for part in (*nodes, *graph.input, *graph.output, *graph.initializer):
+        part.doc_string = ""
+        del part.metadata_props[:]
 
 
 def save_program(program: Any, path: Path) -> None:

@@ -55,13 +55,10 @@ def matching_costs(frames: Tensor, before: Tensor, *, reach: int, patch: int) ->
 def _costs_at_once(frames: Tensor, far: Tensor, reach: int, pooling: tuple[int, int, int]) -> Tensor:
     """Return the same as the loop of `matching_costs` in a tenth of the operations, which all wait in memory."""
     height, width = frames.shape[-2:]
-    moved = [
-        far[..., down : down + height, across : across + width]
-        for down in range(2 * reach + 1)
-        for across in range(2 * reach + 1)
-    ]
-    differences = (frames[:, None] - torch.stack(moved, dim=1)).square().mean(2)  # [N, D, H, W]
-    return avg_pool2d(differences, *pooling, count_include_pad=False)
+    rows = [far[..., down : down + height, :] for down in range(2 * reach + 1)]
+    moved = [row[..., across : across + width] for row in rows for across in range(2 * reach + 1)]
+    differences = frames[:, None] - torch.stack(moved, dim=1)  # [N, D, C, H, W]
+    return avg_pool2d((differences * differences).mean(2), *pooling, count_include_pad=False)
 
 
 def matching_scores(costs: Tensor, sharpness: Tensor) -> Tensor:

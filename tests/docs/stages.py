@@ -20,6 +20,8 @@ TINY: Mapping[str, tuple[str, ...]] = {
     "predict": (*SHARED, *PREDICTING),
     "classify": (*SHARED, "--widths", "4,6", "--epochs", "0"),
     "detect": (*SHARED, "--frames", "4"),
+    "style": (*SHARED, "--extractor", "random-multiscale", "--width", "8", "--blocks", "1", "--state", "4"),
+    "texture": (*SHARED, "--extractor", "random-multiscale", "--widths", "4,6"),
 }
 """What is added to a printed `seqimg TASK train`, so that it ends in seconds: everything else is as printed."""
 
@@ -37,6 +39,8 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "how-to/damaged-video.md": ("tuesday.mkv", "cut tuesday.mkv"),
     "how-to/datasets.md": ("kth", "moving mnist", "lists"),
     "how-to/detect.md": ("boxes", "park.mp4", "street.mp4"),
+    "how-to/cheaper-models.md": ("my_video.mp4", "model of predict"),
+    "how-to/export.md": ("street.mp4", "model of detect"),
     "how-to/filter.md": (
         *(f"{name}.mp4" for name in FILTERED),
         "radar.npy",
@@ -53,6 +57,8 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "how-to/real-time.md": ("my_video.mp4", "model of predict"),
     "how-to/report.md": ("my_video.mp4", "model of predict", "model of predict"),
     "how-to/runs.md": ("clip.mp4", "model of predict", "model of predict"),
+    "how-to/style.md": ("my_video.mp4", "holiday.mp4", "other_video.mp4", "painting.jpg", "photo.jpg"),
+    "how-to/texture.md": ("gravel.png", "river.mp4"),
     "how-to/training.md": ("my_video.mp4",),
     "tutorials/first-prediction.md": ("my_video.mp4",),
     "tutorials/stream-a-camera.md": ("my_video.mp4",),
@@ -77,9 +83,10 @@ def _file(path: Path, count: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".npy":
         np.save(path, _frames(count)[..., 0].astype(np.uint16) * 16)
-    elif path.suffix == ".png":
-        save_sequence(_frames(1), "picture/%d.png", fps=25)
+    elif path.suffix in (".png", ".jpg"):
+        save_sequence(_frames(1), f"picture/%d{path.suffix}", fps=25)
         next(Path("picture").iterdir()).rename(path)
+        Path("picture").rmdir()
     else:
         save_sequence(_frames(count), path, fps=25)
 
