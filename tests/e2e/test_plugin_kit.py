@@ -3,11 +3,16 @@
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import sysconfig
 import time
+from contextlib import suppress
 from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urljoin
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
@@ -47,15 +52,19 @@ class Environment:
         )
         self._script("seqimg", f'exec {shlex.quote(str(self.bin / "python"))} -m seqimg "$@"')
 
-    def run(self, script: str, folder: Path) -> str:
-        """Run shell commands one after the other; the first failure ends them."""
+    def variables(self) -> dict[str, str]:
+        """Return the environment of whoever works in it."""
         clean = {
             name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_"))
         }
+        return {**clean, "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}"}
+
+    def run(self, script: str, folder: Path) -> str:
+        """Run shell commands one after the other; the first failure ends them."""
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=folder,
-            env={**clean, "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}"},
+            env=self.variables(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -76,6 +85,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> E
     return Environment(tmp_path_factory.mktemp("author") / "env", repository)
 
 
+@pytest.mark.timeout(900)  # what the page promises
 def test_the_tutorial_works_as_printed(environment: Environment, tmp_path: Path, repository: Path) -> None:
     page = (repository / "docs" / "tutorials" / "write-a-plugin.md").read_text(encoding="utf-8")
     folder, file, edits, begun = tmp_path, "", 0, time.monotonic()
@@ -96,7 +106,84 @@ def test_the_tutorial_works_as_printed(environment: Environment, tmp_path: Path,
     assert edits == 4
     assert (folder / "changes.csv").read_text().startswith("frame,time,changed\n0,0.0,")
     assert "seqimg-denoise" not in environment.run("seqimg plugins list", tmp_path)
-    assert time.monotonic() - begun < 600
+    assert time.monotonic() - begun < 900
+
+
+@pytest.mark.timeout(600)
+def test_a_new_plugin_from_an_empty_folder_to_its_end(environment: Environment, tmp_path: Path) -> None:
+    begun = processor_seconds()
+    environment.run("seqimg plugins new glint; pip install './seqimg-glint[test]'", tmp_path)
+    environment.run("python -m pytest -q -p no:cacheprovider seqimg-glint", tmp_path)
+    environment.run(
+        "seqimg data make pans clips --count 1 --length 12 --size 48\n"
+        "seqimg glint level clips/*.mp4\n"
+        "seqimg glint train --data clips --steps 6 --batch-size 2 --crop 16 --holdout 0.4 --short pad -o run\n"
+        "seqimg glint run clips/*.mp4 --model run/model -o clean.mp4\n"
+        "seqimg data info clean.mp4\n"
+        "seqimg glint export --model run/model -o glint.pt2 --format torch --clips 2\n",
+        tmp_path,
+    )
+    assert "glint" in told(environment.run("seqimg --help", tmp_path))
+    assert {"train", "run", "eval", "export", "level"} <= told(
+        environment.run("seqimg glint --help", tmp_path)
+    )
+    assert (tmp_path / "glint.json").is_file()
+    (clip,) = (tmp_path / "clips").glob("*.mp4")
+    assert live_picture(environment, clip, tmp_path / "run" / "model").startswith(b"\x89PNG")
+    environment.run("pip uninstall -y seqimg-glint", tmp_path)
+    assert "glint" not in told(environment.run("seqimg --help; seqimg plugins list", tmp_path))
+    said = environment.run("seqimg glint run x.mp4 2>&1 || test $? = 2", tmp_path)
+    assert "glint" in said
+    assert len(said.splitlines()) <= 3
+    assert processor_seconds() - begun < 180  # three minutes of a machine that does nothing else
+
+
+def processor_seconds() -> float:
+    """Return the time that all commands so far have computed."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
+
+
+def told(text: str) -> set[str]:
+    """Return the words that lines begin with."""
+    return {line.split()[0] for line in text.splitlines() if line.strip()}
+
+
+def live_picture(environment: Environment, clip: Path, model: Path) -> bytes:
+    """Return what the live page shows of a model at work."""
+    words = [
+        environment.bin / "python",
+        "-m",
+        "seqimg",
+        "live",
+        clip,
+        "--loop",
+        "--model",
+        model,
+        "--port",
+        "0",
+    ]
+    with subprocess.Popen(
+        [str(word) for word in words],
+        env=environment.variables(),
+        cwd=model.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            address = next(line.strip() for line in server.stdout if line.startswith("http"))
+            browser = build_opener(HTTPCookieProcessor())
+            browser.open(address, timeout=20).close()
+            for _ in range(200):
+                with suppress(URLError):  # as long as no frame has come
+                    return bytes(browser.open(urljoin(address, "/snapshot.png"), timeout=20).read())
+                time.sleep(0.1)
+            raise AssertionError("the live page shows nothing")
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(30)
 
 
 def test_the_example_is_built_installed_and_used(
