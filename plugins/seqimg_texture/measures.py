@@ -1,37 +1,62 @@
 """How far textures are from crops of their example, as metrics."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from seqimg.nn.features import sliced_wasserstein
+from seqimg.nn.features import directions
 from seqimg_texture.looking import features_of, moving
 
-__all__ = ["Distance", "Motion", "texture_distance"]
+__all__ = ["Distance", "Motion", "View", "texture_distance"]
 
 _WAYS = 128
+_LEAST = 1e-6
+
+
+@dataclass(frozen=True)
+class View:
+    """What pictures look like along fixed directions.
+
+    Attributes:
+        along: `[B, K, N]` a layer, in order.
+        strength: Variance of the features in each layer, the mean over channels.
+    """
+
+    along: list[Tensor]
+    strength: list[Tensor]
+
+    @classmethod
+    def of(cls, pictures: Tensor, features: str) -> "View":
+        """Look at pictures `[B, C, H, W]` around [0, 1], with the extractor of that name."""
+        layers = features_of(pictures.clamp(0, 1), features)
+        ways = [directions(layer.shape[1], _WAYS).to(layer) for layer in layers]
+        return cls(
+            [(way @ layer.flatten(2)).sort(2).values for way, layer in zip(ways, layers, strict=True)],
+            [(layer - layer.mean((0, 2, 3), keepdim=True)).square().mean() for layer in layers],
+        )
+
+    def distance(self, other: "View") -> Tensor:
+        """Return how far textures are from others of their size, a scalar: the mean over layers and pairs."""
+        layers = zip(self.along, other.along, other.strength, strict=True)
+        found = [(one - two).square().mean() / strength.clamp(min=_LEAST) for one, two, strength in layers]
+        return torch.stack(found).mean()
 
 
 def texture_distance(pictures: Tensor, others: Tensor, features: str) -> Tensor:
     """Return how far each picture's texture is from that of another one, a scalar: the mean over pairs.
 
     The squared sliced Wasserstein distance of features, along 128 directions that are always the same ones, averaged
-    over layers; each layer is divided by the mean square of what `others` show in it.
+    over layers; each layer is divided by the variance of what `others` show in it.
 
     Args:
         pictures: `[B, C, H, W]` around [0, 1].
-        others: `[B, C, H', W']`.
+        others: `[B, C, H, W]`.
         features: Name of the extractor.
     """
-    pairs = zip(features_of(pictures.clamp(0, 1), features), features_of(others, features), strict=True)
-    found = []
-    for one, other in pairs:
-        middle = other.mean((0, 2, 3), keepdim=True)
-        strength = (other - middle).square().mean().clamp(min=1e-6)
-        found.append(sliced_wasserstein(one, other, count=_WAYS) / strength)
-    return torch.stack(found).mean()
+    return View.of(pictures, features).distance(View.of(others, features))
 
 
 class Distance(Metric):  # type: ignore[misc, unused-ignore]

@@ -28,7 +28,7 @@ from seqimg.plugins.manager import plugin_host
 from seqimg.streaming import Stream
 from seqimg.task import Seen
 from seqimg_texture.config import TextureRun
-from seqimg_texture.measures import texture_distance
+from seqimg_texture.measures import View
 from seqimg_texture.showing import alive
 
 NAMES = ("brick", "grass", "gravel")
@@ -85,11 +85,11 @@ def _tell(name: str, report: Any, begun: float) -> None:
 @torch.inference_mode()
 def _measure(name: str, folder: Path, pictures: Path | None) -> dict[str, Any]:
     loaded = modelfolder.load(folder / name, task="texture")
-    example = torch.from_numpy(photograph(f"{name}.png")).permute(2, 0, 1)[None] / 255
-    held, seen = _crops(example, HELD + 13), [*_crops(example, 10), *_crops(example, 220)]
+    example = torch.from_numpy(photograph(f"{name}.png").copy()).permute(2, 0, 1)[None] / 255
+    held, seen = _crops(example, HELD + 13), _crops(example, 110)
     result: dict[str, Any] = {"training_seconds": float((folder / f"{name}.seconds").read_text())}
     for features in FEATURES:
-        result[f"{features} example"] = _distance(seen, held, features)
+        result[f"{features} example"] = _distance(_views(seen, features), _views(held, features))
     for side, frames in ((64, 1000), (256, 200), (512, 1000)):
         result |= _lived(
             loaded, side, frames, held, seen, example, pictures and pictures / f"{name}-{side}.png"
@@ -114,28 +114,35 @@ def _lived(
         TextureRun(settle=0),
     )
     result: dict[str, Any] = {}
-    before, motion, begun = blank, [], process_time()
+    cut = min(side, CROP)
+    theirs = {name: _views([crop[..., :cut, :cut] for crop in held], name) for name in FEATURES}
+    usual = {
+        name: _distance(_views([crop[..., :cut, :cut] for crop in seen], name), theirs[name])
+        for name in FEATURES
+    }
+    before, motion, begun, lived = blank, list[float](), process_time(), 0.0
     for number, each in enumerate(shown, start=1):
         assert each.picture is not None
         if number > 1:
             motion.append(float((each.picture - before).abs().mean() / example.std()))
         before = each.picture
         if number in MARKS:
-            lived = process_time() - begun
-            grown = _pieces(before[None])
-            base = [crop[..., : grown[0].shape[-2], : grown[0].shape[-1]] for crop in held]
-            mine = [crop[..., : grown[0].shape[-2], : grown[0].shape[-1]] for crop in seen]
-            for features in FEATURES:
-                share = _distance(grown, base, features) / _distance(mine, base, features)
-                result[f"{features} {side} at {number}"] = share
+            lived += process_time() - begun
+            for name in FEATURES:
+                far = _distance(_views(_pieces(before[None]), name), theirs[name])
+                result[f"{name} {side} at {number}"] = far / usual[name]
             result[f"motion {side} at {number}"] = float(np.mean(motion[-40:]))
-            begun = process_time() - lived
             if picture is not None and number == MARKS[1]:
-                picture.parent.mkdir(parents=True, exist_ok=True)
-                pixels = (before.permute(1, 2, 0) * 255).round().byte().numpy()
-                Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(picture)
-    result[f"seconds a frame {side}"] = lived / number
+                _write(picture, before)
+            begun = process_time()
+    result[f"seconds a frame {side}"] = lived / frames
     return result
+
+
+def _write(path: Path, picture: Tensor) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = (picture.permute(1, 2, 0) * 255).round().byte().numpy()
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path)
 
 
 def _crops(example: Tensor, left: int) -> list[Tensor]:
@@ -153,9 +160,12 @@ def _pieces(picture: Tensor) -> list[Tensor]:
     return [picture[..., top : top + CROP, left : left + CROP] for top in places for left in places]
 
 
-def _distance(pictures: list[Tensor], others: list[Tensor], features: str) -> float:
-    found = [float(texture_distance(one, other, features)) for one in pictures for other in others]
-    return float(np.mean(found))
+def _views(pictures: list[Tensor], features: str) -> list[View]:
+    return [View.of(picture, features) for picture in pictures]
+
+
+def _distance(views: list[View], others: list[View]) -> float:
+    return float(np.mean([float(one.distance(other)) for one in views for other in others]))
 
 
 def _table(found: dict[str, dict[str, Any]]) -> str:

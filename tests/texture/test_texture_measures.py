@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
@@ -129,3 +130,13 @@ def test_features_of_small_grey_pictures() -> None:
     assert chosen_features(NAME) == NAME
     layers = features_of(torch.rand(1, 1, 7, 9), NAME)
     assert all(torch.isfinite(layer).all() for layer in layers)
+
+
+def test_a_small_picture_of_16_bits(tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 65535, (20, 24)).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    with example_datasets(TextureConfig(data=(str(tmp_path / "grey.png"),)), "test") as data:
+        assert data.channels == 1
+        assert "No room to hold" in data.readings[-1]
+        assert data.train[0].frames.shape == (1, 1, 20, 24)
+        assert torch.allclose(data.test[0].frames[0, 0], torch.from_numpy(grey / 65535).float())
