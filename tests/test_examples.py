@@ -12,10 +12,11 @@ import seqimg_classify
 import seqimg_detect
 import seqimg_filter
 import seqimg_predict
+import seqimg_texture
 
 MODULES = [
     module.name
-    for package in (seqimg, seqimg_classify, seqimg_predict, seqimg_filter, seqimg_detect)
+    for package in (seqimg, seqimg_classify, seqimg_predict, seqimg_filter, seqimg_detect, seqimg_texture)
     for module in walk_packages(package.__path__, f"{package.__name__}.")
 ]
 

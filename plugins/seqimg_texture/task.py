@@ -115,9 +115,7 @@ class TextureTask(Task[TextureConfig, TextureRun, Tensor]):
         from seqimg_texture.measures import Distance, Motion
 
         features = chosen_features(self.config.extractor)
-        found = {"distance": Distance(features), "motion": Motion()}
-        if features != _RANDOM:
-            found["distance_random"] = Distance(_RANDOM)
+        found = {"distance": Distance(features), "distance_random": Distance(_RANDOM), "motion": Motion()}
         if self.config.frames == PAIR:
             found["motion_distance"] = Distance(features, motion=True)
         return MetricCollection(found, compute_groups=False)
@@ -133,10 +131,11 @@ class TextureTask(Task[TextureConfig, TextureRun, Tensor]):
     def conventions(self) -> Mapping[str, str]:
         """Say how each metric is computed."""
         how = (
-            "squared sliced Wasserstein distance along 128 fixed directions, per feature channel, each layer divided "
+            "squared sliced Wasserstein distance along 128 fixed directions; each layer divided "
             "by its variance in the crop, mean over layers and pairs of a texture and a crop of its size"
         )
-        features = extractor_id(chosen_features(self.config.extractor))
+        chosen = self.config.extractor
+        features = "the extractor's" if chosen == "auto" else extractor_id(chosen)  # auto is not decided yet
         return {
             "distance": f"of {features} features of the 50th frame: {how}",
             "distance_random": f"of {extractor_id(_RANDOM)} features of the 50th frame: {how}",
