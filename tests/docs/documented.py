@@ -120,7 +120,11 @@ def _of_function(path: str, value: Any, of: type | None = None) -> Iterator[str]
     if value.__doc__:
         yield from _of_raises(path, value, text)
     kind = _written(value.__annotations__.get("return"))
-    if ARRAYS.search(kind) and not HOLDERS.search(kind) and not SHAPE.search(_told_of_return(f"{text}\n{above}")):
+    if (
+        ARRAYS.search(kind)
+        and not HOLDERS.search(kind)
+        and not SHAPE.search(_told_of_return(f"{text}\n{above}"))
+    ):
         yield f"{path}: say which shape it returns, such as `[B, T, C, H, W]`"
 
 

@@ -20,7 +20,7 @@ TINY: Mapping[str, tuple[str, ...]] = {
     "predict": (*SHARED, *PREDICTING),
     "classify": (*SHARED, "--widths", "4,6", "--epochs", "0"),
     "detect": (*SHARED, "--frames", "4"),
-    "style": (*SHARED, "--extractor", "random-multiscale", "--width", "8", "--blocks", "1", "--state", "4"),
+    "style": (*SHARED, "--extractor", "random-multiscale", "--width", "8", "--blocks", "1"),
     "texture": (*SHARED, "--extractor", "random-multiscale", "--widths", "4,6"),
 }
 """What is added to a printed `seqimg TASK train`, so that it ends in seconds: everything else is as printed."""

@@ -29,7 +29,9 @@ def pages() -> Iterator[object]:
             blocks = _runnable(path)
             if blocks and page not in FOLLOWED_ELSEWHERE:
                 slow = any(re.search(r"seqimg \w+ train|seqimg demo|--model", block.text) for block in blocks)
-                yield pytest.param(page, id=page, marks=[pytest.mark.slow] if slow else [])
+                yield pytest.param(
+                    page, id=page, marks=[pytest.mark.slow, pytest.mark.timeout(900)] if slow else []
+                )
 
 
 def _runnable(path: Path) -> list[Block]:

@@ -50,6 +50,4 @@ def _rows(fields: list[FieldWords]) -> list[str]:
 
 
 def _default(default: object) -> str:
-    return (
-        "not set" if default is None else f"`{json.dumps(default, ensure_ascii=False)}`"
-    )
+    return "not set" if default is None else f"`{json.dumps(default, ensure_ascii=False)}`"
