@@ -16,10 +16,10 @@ class Cuts:
     """Finds the frames that do not continue the one before, seen one by one.
 
     Args:
-        before: A glance at the frame before the first; None if there is none.
+        before: A glance at the frame before the first, `[1, C, h, w]`; None if there is none.
 
     Attributes:
-        before: A glance at the last frame.
+        before: A glance at the last frame, `[1, C, h, w]`.
 
     Example:
         >>> cuts = Cuts()
@@ -38,7 +38,15 @@ class Cuts:
 
 
 def glance(frame: Tensor) -> Tensor:
-    """Return a frame `[C, H, W]` as small as it is compared, `[1, C, h, w]` on the CPU, missing values filled."""
+    """Return a frame `[C, H, W]` as small as it is compared, `[1, C, h, w]` on the CPU, missing values filled.
+
+    Args:
+        frame: `[C, H, W]` in [0, 1], NaN where there is no value.
+
+    Example:
+        >>> glance(torch.rand(3, 480, 640)).shape
+        torch.Size([1, 3, 72, 96])
+    """
     height, width = working_size(frame.shape[-2], frame.shape[-1], _SIDE)
     size = (max(height // _PATCH, 1) * _PATCH, max(width // _PATCH, 1) * _PATCH)
     return fill_missing(resize(frame[None].cpu(), size))[0]
@@ -46,6 +54,10 @@ def glance(frame: Tensor) -> Tensor:
 
 def continues(now: Tensor, before: Tensor) -> bool:
     """Tell whether one glance shows what another showed, perhaps moved a little; those of other sizes do.
+
+    Args:
+        now: A glance at a frame, `[1, C, h, w]`.
+        before: A glance at the one before, `[1, C, h, w]`.
 
     Example:
         >>> one, other = (glance(frame) for frame in torch.rand(2, 3, 48, 64))

@@ -10,12 +10,23 @@ _PORT = re.compile(r"[^:/@]*:(?!\d*(?:/|$))")
 
 
 def is_address(source: object) -> bool:
-    """Tell whether a source is an address rather than a path."""
+    """Tell whether a source is an address rather than a path.
+
+    Args:
+        source: A path or an address.
+
+    Example:
+        >>> is_address("rtsp://cam.example/1"), is_address("clip.mp4")
+        (True, False)
+    """
     return isinstance(source, str) and _ADDRESS.fullmatch(source) is not None
 
 
 def masked(source: str) -> str:
     """Return an address without credentials; anything else as it is.
+
+    Args:
+        source: A path or an address.
 
     Example:
         >>> masked("rtsp://admin:secret@cam.example/1?token=abc&v")
@@ -38,6 +49,9 @@ def masked(source: str) -> str:
 
 def masked_word(word: str) -> str:
     """Return a word of a command line without the credentials of addresses in it; rather too little than too much.
+
+    Args:
+        word: An option with its value, for instance.
 
     Example:
         >>> masked_word("--data=http://me:secret@a.example/1.mp4,http://me:secret@b.example/2.mp4?key=abc")

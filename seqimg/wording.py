@@ -13,6 +13,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 def split_word(text: str) -> tuple[str, dict[str, str]]:
     """Split `NAME:KEY=VALUE,KEY=VALUE`.
 
+    Args:
+        text: What somebody wrote.
+
     Raises:
         UsageError: It is not written so.
 
@@ -36,6 +39,9 @@ def split_word(text: str) -> tuple[str, dict[str, str]]:
 
 def joined(words: Iterable[str]) -> Iterator[str]:
     """Put together again what was cut at the commas between parameters.
+
+    Args:
+        words: The pieces, in their order.
 
     Example:
         >>> list(joined(["gaussian:sigma=1", "mode=reflect", "sobel"]))

@@ -4,10 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from seqimg.data import Boxes, Datasets
+from seqimg.data import Boxes, ClipDataset, Datasets, WindowDataset
 from seqimg.data.classes import Matched, with_classes
-from seqimg.data.datasets import ClipDataset
-from seqimg.data.windows import WindowDataset
 from seqimg.errors import SeqimgError
 from seqimg_detect.stills import WithStills
 

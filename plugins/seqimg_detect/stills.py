@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from seqimg.data import Boxes, Clip
-from seqimg.data.datasets import ClipDataset
+from seqimg.data import Boxes, Clip, ClipDataset
 
 __all__ = ["WithStills"]
 

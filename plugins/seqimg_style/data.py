@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from seqimg.data import Clip, ClipSource, Datasets, Part, window_datasets
+from seqimg.data.generators import pan
 from seqimg.data.generators.generator import Split
-from seqimg.data.generators.panning import pan
 from seqimg_style.config import StyleConfig
 from seqimg_style.moving import MovedClips
 

@@ -31,6 +31,17 @@ class Matched(Dataset[Clip]):
 
     Raises:
         SeqimgError: A clip that is read has a class which is not wanted, or several where it may have one.
+
+    Example:
+        >>> from seqimg.data import ClipSource
+        >>> class One:
+        ...     owners = [0]
+        ...     def __len__(self):
+        ...         return 1
+        ...     def __getitem__(self, index):
+        ...         return Clip(torch.zeros(2, 1, 8, 8), ClipSource("a", 0), label=0)
+        >>> Matched(One(), ("run", "walk"), ("walk", "run"))[0].label
+        1
     """
 
     def __init__(
@@ -72,7 +83,18 @@ class Matched(Dataset[Clip]):
         return replace(clip, label=self._label(clip), boxes=boxes)
 
     def label(self, label: Label, path: str) -> Label:
-        """Return what a label of the data becomes."""
+        """Return what a label of the data becomes.
+
+        Args:
+            label: A class of the data, several, `[classes]` float32 shares, or None.
+            path: Whose it is, for messages.
+
+        Returns:
+            The same of the model's classes; `[classes]` float32, 1 for each, where a clip may have several.
+
+        Raises:
+            SeqimgError: A class is not wanted, or there are several where there may be one.
+        """
         if label is None or isinstance(label, Tensor):
             return label
         several = (label,) if isinstance(label, int) else label
@@ -139,7 +161,21 @@ def with_classes(data: Datasets, wanted: Sequence[str], *, several: bool = False
 
 
 def labels_of(clips: ClipDataset) -> list[Label] | None:
-    """Return the label of each clip if that can be told without reading frames, as the data set itself has it."""
+    """Return the label of each clip if that can be told without reading frames, as the data set itself has it.
+
+    Args:
+        clips: The clips.
+
+    Returns:
+        For each a number, several, `[classes]` float32 shares, or None.
+
+    Example:
+        >>> from seqimg.config import TaskConfig
+        >>> from seqimg.data import window_datasets
+        >>> data = window_datasets(TaskConfig(data=("demo:motion",), crop=16), length=2, step=2)
+        >>> labels_of(data.train) is None  # they are generated
+        True
+    """
     if isinstance(clips, Matched):
         own = labels_of(clips.clips)
         return None if own is None else [clips.label(label, "a sequence") for label in own]
@@ -152,6 +188,17 @@ def class_counts(clips: ClipDataset, classes: int) -> tuple[int, ...]:
     """Return how many clips each class has; generated data have about as many of each, and count as one each.
 
     A clip of several classes counts for each of them.
+
+    Args:
+        clips: The clips.
+        classes: How many classes there are.
+
+    Example:
+        >>> from seqimg.config import TaskConfig
+        >>> from seqimg.data import window_datasets
+        >>> data = window_datasets(TaskConfig(data=("demo:motion",), crop=16), length=2, step=2)
+        >>> class_counts(data.train, 3)
+        (1, 1, 1)
     """
     labels = labels_of(clips)
     if labels is None:
@@ -166,7 +213,19 @@ def class_counts(clips: ClipDataset, classes: int) -> tuple[int, ...]:
 
 
 def clip_count(clips: ClipDataset, classes: int) -> int:
-    """Return how many clips `class_counts` has counted, of generated data one of each class."""
+    """Return how many clips `class_counts` has counted, of generated data one of each class.
+
+    Args:
+        clips: The clips.
+        classes: How many classes there are.
+
+    Example:
+        >>> from seqimg.config import TaskConfig
+        >>> from seqimg.data import window_datasets
+        >>> data = window_datasets(TaskConfig(data=("demo:motion",), crop=16), length=2, step=2)
+        >>> clip_count(data.train, 3)
+        3
+    """
     labels = labels_of(clips)
     return classes if labels is None else sum(label is not None for label in labels)
 
@@ -183,7 +242,21 @@ def _unknown_class(name: str, wanted: Sequence[str], path: str) -> SeqimgError:
 
 
 def known_labels(clips: ClipDataset) -> Iterator[tuple[str, Label]]:
-    """Yield the path of each sequence that has clips, and its label as the data have it, if that can be told."""
+    """Yield the path of each sequence that has clips, and its label as the data have it, if that can be told.
+
+    Args:
+        clips: The clips.
+
+    Yields:
+        Path and label: a number, several, `[classes]` float32 shares, or None.
+
+    Example:
+        >>> from seqimg.config import TaskConfig
+        >>> from seqimg.data import window_datasets
+        >>> data = window_datasets(TaskConfig(data=("demo:motion",), crop=16), length=2, step=2)
+        >>> list(known_labels(data.train))  # they are generated
+        []
+    """
     if isinstance(clips, Matched):
         clips = clips.clips
     if isinstance(clips, WindowDataset):

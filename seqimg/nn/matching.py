@@ -70,6 +70,12 @@ def matching_scores(costs: Tensor, sharpness: Tensor) -> Tensor:
 
     Returns:
         `[N, D, h, w]`, at each place a vector of length 1 (all displacements fit equally well) to √D.
+
+    Example:
+        >>> import torch
+        >>> scores = matching_scores(torch.tensor([0.5, 0.0, 0.5]).view(1, 3, 1, 1), torch.tensor(4.0))
+        >>> int(scores.argmax())
+        1
     """
     relative = costs / (costs.mean(1, keepdim=True) + _NOISE)
     return torch.softmax(-sharpness * relative, dim=1) * math.sqrt(costs.shape[1])
@@ -87,6 +93,13 @@ def is_cut(costs: Tensor, frames: Tensor) -> Tensor:
 
     Returns:
         `[N]`, True for cuts.
+
+    Example:
+        >>> import torch
+        >>> one, other = torch.rand(2, 1, 3, 32, 32)
+        >>> costs = [matching_costs(frame, one, reach=2, patch=8) for frame in (one, other)]
+        >>> [bool(is_cut(cost, frame)) for cost, frame in zip(costs, (one, other), strict=True)]
+        [False, True]
     """
     unexplained = costs.amin(1).mean((1, 2))
     cut: Tensor = unexplained > frames.var((2, 3), correction=0).mean(1) + _FLAT

@@ -28,6 +28,13 @@ class Extractor(nn.Module):
         id: What to write down beside anything that was measured by it.
         content: Which layer says best what a picture shows, whatever its style.
         smallest: Smallest side of a picture it understands, in pixels.
+
+    Example:
+        >>> class Halves(nn.Module):
+        ...     def forward(self, pictures, layers):
+        ...         return [nn.functional.avg_pool2d(pictures, 2**place) for place in range(layers)]
+        >>> [tuple(layer.shape) for layer in Extractor(Halves(), "halves", content=1)(torch.rand(1, 3, 32, 32), 2)]
+        [(1, 3, 32, 32), (1, 3, 16, 16)]
     """
 
     def __init__(self, network: nn.Module, id: str, *, content: int, smallest: int = 16) -> None:
@@ -58,7 +65,11 @@ class Extractor(nn.Module):
         return tuple(layer * scale for layer, scale in zip(found, self.scales, strict=False))
 
     def train(self, mode: bool = True) -> "Extractor":
-        """Do nothing: a frozen network is always in evaluation mode."""
+        """Do nothing: a frozen network is always in evaluation mode.
+
+        Args:
+            mode: Makes no difference.
+        """
         return super().train(False)
 
 

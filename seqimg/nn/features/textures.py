@@ -10,6 +10,9 @@ __all__ = ["directions", "gram", "sliced_wasserstein"]
 def gram(features: Tensor) -> Tensor:
     """Return the mean products `[B, C, C]` of features `[B, C, H, W]`: which occur together, wherever.
 
+    Args:
+        features: `[B, C, H, W]`.
+
     Example:
         >>> gram(torch.tensor([[[[1.0, 3.0]], [[2.0, 2.0]]]]))
         tensor([[[5., 4.],
@@ -26,6 +29,10 @@ def directions(channels: int, count: int, *, generator: torch.Generator | None =
         channels: Length of each.
         count: How many.
         generator: What draws them; None always gives the same ones, for evaluation.
+
+    Example:
+        >>> directions(3, 5).shape
+        torch.Size([5, 3])
     """
     drawn = generator or torch.Generator().manual_seed(0)
     return normalize(torch.randn(count, channels, generator=drawn), dim=1)
