@@ -89,7 +89,10 @@ def _measure(name: str, folder: Path, pictures: Path | None) -> dict[str, Any]:
     held, seen = _crops(example, HELD + 13), _crops(example, 110)
     result: dict[str, Any] = {"training_seconds": float((folder / f"{name}.seconds").read_text())}
     for features in FEATURES:
-        result[f"{features} example"] = _distance(_views(seen, features), _views(held, features))
+        theirs, mine = _views(held, features), _views(seen, features)
+        result[f"{features} left to right"] = _distance(mine, theirs)
+        result[f"{features} right to right"] = _distance(theirs[:2], theirs[2:])
+        result[f"{features} left to left"] = _distance(mine[:2], mine[2:])
     for side, frames in ((64, 1000), (256, 200), (512, 1000)):
         result |= _lived(
             loaded, side, frames, held, seen, example, pictures and pictures / f"{name}-{side}.png"
