@@ -40,7 +40,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "how-to/datasets.md": ("kth", "moving mnist", "lists"),
     "how-to/detect.md": ("boxes", "park.mp4", "street.mp4"),
     "how-to/cheaper-models.md": ("my_video.mp4", "model of predict"),
-    "how-to/export.md": ("street.mp4", "model of detect"),
+    "how-to/export.md": ("boxes", "street.mp4", "model of detect"),
     "how-to/filter.md": (
         *(f"{name}.mp4" for name in FILTERED),
         "radar.npy",
