@@ -20,6 +20,9 @@ __all__ = ["Memory", "Past"]
 
 _PATCH = 4  # pixels that one position of the state stands for
 _UNIT = 0.03  # how far colours are off that do not match: one unit
+_NEAR = 5  # pixels across a neighbourhood
+_NOISE = 0.003  # mean difference that motion has to explain, or there is none
+_JUMP = 0.1  # how far a painted frame is from what is kept: one unit
 _STILL = 0.0015  # mean change in a neighbourhood below which a frame stands still
 _CHANGE = 0.1  # one unit of what is added
 _SMOOTH = 5  # side of the mean that parts broad tones from fine strokes
@@ -72,9 +75,11 @@ class Memory(nn.Module):
         nn.init.zeros_(last.weight)
         if last.bias is not None:
             nn.init.zeros_(last.bias)
-        # Shares of broad tones and fine strokes before training, and how much each minds what does not match.
-        self.start = nn.Parameter(torch.tensor([0.6, 0.6]))
-        self.minding = nn.Parameter(torch.tensor([1.0, 1.0]))
+        # Shares of broad tones and fine strokes before training; how much each minds that frames do not match; and how
+        # much less is kept where little would jump, so that the result stays near the painted frames.
+        self.start = nn.Parameter(torch.tensor([0.2, 0.2]))
+        self.minding = nn.Parameter(torch.tensor([1.2, 1.2]))
+        self.calming = nn.Parameter(torch.tensor([0.5, 0.5]))
 
     def forward(self, frame: Tensor, painted: Tensor, past: Past | None) -> tuple[Tensor, Past]:
         """Work through one frame.
@@ -93,10 +98,7 @@ class Memory(nn.Module):
             )
             return painted, Past(hidden, painted, frame)
         with torch.no_grad():
-            flow = motion_between(frame, past.frame)
-            mismatch = local_mean((frame - moved(past.frame, flow)).abs().mean(1, keepdim=True) / _UNIT, 3)
-            mismatch = torch.where(_outside(flow), mismatch.new_tensor(4.0), mismatch.clamp(max=4))
-            change = local_mean((frame - past.frame).abs().mean(1, keepdim=True), 5)
+            flow, mismatch, change = _followed(frame, past.frame)
             going = change / (change + _STILL)  # 0 where a frame stands still
         kept = moved(past.output, flow, sharp=True).clamp(0, 1)
         off = (painted - kept).abs().mean(1, keepdim=True)
@@ -110,7 +112,10 @@ class Memory(nn.Module):
         words = interpolate(words, scale_factor=_PATCH // 2, mode="bilinear", align_corners=False)
         words = crop_to(words, (frame.shape[-2], frame.shape[-1]))
         shares = torch.sigmoid(
-            2 * words[:, :2] + self.start[:, None, None] - self.minding.clamp(min=0)[:, None, None] * mismatch
+            2 * words[:, :2]
+            + self.start[:, None, None]
+            + self.calming.clamp(min=0)[:, None, None] * (off / _JUMP).clamp(max=4)
+            - self.minding.clamp(min=0)[:, None, None] * mismatch
         )
         difference = kept - painted
         broad = local_mean(difference, _SMOOTH)
@@ -118,6 +123,20 @@ class Memory(nn.Module):
         result = (result + _CHANGE * torch.tanh(words[:, 2:])).clamp(0, 1)
         result = kept + going * (result - kept)
         return result, Past(hidden, result, frame)
+
+
+def _followed(frame: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Find the motion since the frame before, `[B, 2, H, W]`, what it leaves unexplained, and what changed at all.
+
+    What did not move explains itself best: there the flow is 0, so that nothing is resampled and nothing drifts.
+    """
+    change = local_mean((frame - before).abs().mean(1, keepdim=True), _NEAR)
+    flow = motion_between(frame, before)
+    unexplained = local_mean((frame - moved(before, flow)).abs().mean(1, keepdim=True), _NEAR)
+    moving = change > unexplained + _NOISE
+    flow = flow * moving
+    mismatch = (torch.where(moving, unexplained, change) / _UNIT).clamp(max=4)
+    return flow, torch.where(_outside(flow), mismatch.new_tensor(4.0), mismatch), change
 
 
 def _carried(state: Tensor, flow: Tensor) -> Tensor:
