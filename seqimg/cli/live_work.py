@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from seqimg import modelfolder
-from seqimg.cli.fields import reading_flags
+from seqimg.cli.fields import pace_of, reading_flags
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.output import as_word, command, output
 from seqimg.cli.resident import resident_bytes
@@ -14,7 +14,7 @@ from seqimg.cli.run import _stem
 from seqimg.config import Config, ReadingConfig, check_flags
 from seqimg.errors import UsageError, did_you_mean
 from seqimg.live.browser_camera import SOURCE, BrowserCamera
-from seqimg.live.engine import Engine
+from seqimg.live.engine import Engine, Wishes
 from seqimg.live.hub import Hub
 from seqimg.live.recorder import Recorder
 from seqimg.live.serving import LOOPBACK, LiveServer, Place, listen
@@ -77,6 +77,7 @@ def work(model: Path, source: str, reading: ReadingConfig, chosen: LiveOptions) 
             command=lambda now: _command(loaded, source, model, now, reading),
             resident=resident_bytes,
             browser=camera is not None,
+            forgets="reset_on_cut" in pace_of(type(options)).model_fields,
         )
         hub = Hub()
         engine = Engine(loaded, played, options, where, hub.publish, debug=output().debug)
@@ -118,13 +119,16 @@ def _options(loaded: LoadedModel, values: list[str]) -> Config:
         given[name] = value
     live, usual = type(task).while_live, task.RunOptions()
     # Some options are only good beside those that a source without an end needs.
-    needed = {name: value for name, value in live(usual).model_dump().items() if value != getattr(usual, name)}
+    needed = {
+        name: value for name, value in live(usual).model_dump().items() if value != getattr(usual, name)
+    }
     options: Config = live(check_flags(task.RunOptions, {**needed, **given}))
     return options
 
 
-def _command(loaded: LoadedModel, source: str, model: Path, options: Config, reading: ReadingConfig) -> str:
+def _command(loaded: LoadedModel, source: str, model: Path, wishes: Wishes, reading: ReadingConfig) -> str:
     """Return the command line that does the same and writes it to a file; of the browser's camera, this page's."""
+    options = wishes.options
     fields = type(options).model_fields
     changed = {
         name: value
@@ -142,6 +146,8 @@ def _command(loaded: LoadedModel, source: str, model: Path, options: Config, rea
             if isinstance(value, bool)
             else [f"--{flag}", _plain(value)]
         )
+    if wishes.forget:
+        words.append("--reset-on-cut")
     shown = masked(source)
     return command(
         "seqimg", loaded.task.name, "run", as_word(shown), "--model", model, *words, *reading_flags(reading)

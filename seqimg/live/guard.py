@@ -111,7 +111,10 @@ class Guard:
         """Whether it is the printed address; the path is compared as it came."""
         if scope["path"] != "/" or not scope["query_string"]:
             return False
-        given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=8).get("token", [])
+        try:
+            given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=8).get("token", [])
+        except ValueError:  # too many fields
+            return False
         return len(given) == 1 and hmac.compare_digest(given[0].encode(), self._token)
 
     def _has_pass(self, scope: Scope) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from seqimg.config import Config, Control, check_flags, controls_of
 from seqimg.errors import UsageError
-from seqimg.live.engine import Engine
+from seqimg.live.engine import Engine, Wishes
 from seqimg.live.hub import Hub, Viewer
 from seqimg.live.recorder import Recorder
 from seqimg.live.words import Asked
@@ -25,9 +25,10 @@ class Facts:
         model: The model folder.
         device: Where it computes, in a sentence.
         kernel: Which kernel computes, in a sentence; None without a recurrent layer.
-        command: Returns the words of a command that does the same with these options.
+        command: Returns the command line that does the same with these wishes.
         resident: Returns the bytes of memory that this process holds.
         browser: Whether frames come from a viewer's own camera.
+        forgets: Whether forgetting at cuts is offered: not where the task has an option for it.
     """
 
     source: str
@@ -35,9 +36,10 @@ class Facts:
     model: str
     device: str
     kernel: str | None
-    command: Callable[[Config], str]
+    command: Callable[[Wishes], str]
     resident: Callable[[], int]
     browser: bool = False
+    forgets: bool = True
 
 
 class Studio:
@@ -81,6 +83,7 @@ class Studio:
             "device": self.facts.device,
             "kernel": self.facts.kernel,
             "browser": self.facts.browser,
+            "forgets": self.facts.forgets,
             "seconds": self.recorder.seconds,
             "controls": [
                 {
@@ -121,7 +124,7 @@ class Studio:
             "compare": engine.wishes.compare,
             "forget": engine.wishes.forget,
             "options": {control.name: getattr(options, control.name) for control in self.controls},
-            "command": self.facts.command(options),
+            "command": self.facts.command(engine.wishes),
             "bars": engine.timeline.bars(),
             "happenings": engine.timeline.happenings(),
         }

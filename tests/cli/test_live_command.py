@@ -3,6 +3,7 @@
 import http.client
 import importlib.util
 import json
+import shlex
 import signal
 import socket
 import time
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from seqimg.live.hub import Viewer
+from seqimg.live.words import read
 from tests.support.cli import Result, assert_refused, start
 from tests.support.live import Clip, squares
 
@@ -78,6 +80,10 @@ def test_a_file_is_told_with_the_command_that_does_the_same(
     status = served[0]._studio.status(Viewer())
     assert status["command"] == f"seqimg predict run {media / 'good.mp4'} --model {model} --rolling --every 2"
     assert served[0]._studio.hello()["name"] == "good.mp4"
+    served[0]._studio.do(read('{"forget": true, "set": {"every": 3}}'), Viewer())
+    command = served[0]._studio.status(Viewer())["command"]
+    assert command.endswith("--rolling --every 3 --reset-on-cut")
+    assert cli(*shlex.split(command)[1:], "-o", "out.csv").returncode == 0, "it can be run as it stands"
 
 
 def test_the_browsers_camera_is_opened_by_nobody(cli: Cli, model: Path, served: list[Any]) -> None:

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from starlette.routing import Route, WebSocketRoute
 
+from seqimg.live.guard import Guard
 from tests.support.live import Serving, serving
 
 GOOD, BAD = "good", "bad"
@@ -34,7 +37,7 @@ def served() -> Iterator[Serving]:
 
 
 def _headers(served: Serving, credential: str, place: str) -> dict[str, str]:
-    cookie = served.cookie()
+    cookie = _known(served)
     name, _, value = cookie.partition("=")
     cookies = {
         "wrong": f"{name}={value[:-1]}{'A' if value[-1] != 'A' else 'B'}",
@@ -88,6 +91,42 @@ def test_every_route_is_refused_without_all_that_is_needed(served: Serving) -> N
         if allowed != (code in (200, 404)):
             wrong.append((path, method, credential, place, code))
     assert wrong == []
+
+
+def test_nothing_is_served_but_through_the_guard(served: Serving) -> None:
+    assert isinstance(served.server.app, Guard)
+    assert served.server._server.config.app is served.server.app
+
+
+ANY = st.binary(max_size=40)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["http", "websocket"]),
+    st.text(max_size=30),
+    st.sampled_from(METHODS),
+    ANY | st.just(b"token=" * 3) | st.just(b"a=1&" * 50),
+    st.lists(
+        st.tuples(st.sampled_from([b"host", b"origin", b"cookie", b"sec-fetch-site", b"x"]), ANY), max_size=6
+    ),
+    st.booleans(),
+)
+def test_whatever_is_asked_for_is_refused_and_nothing_breaks(
+    served: Serving,
+    kind: str,
+    path: str,
+    method: str,
+    query: bytes,
+    headers: list[tuple[bytes, bytes]],
+    ours: bool,
+) -> None:
+    if ours:
+        headers = [*headers, (b"host", served.host.encode()), (b"origin", f"http://{served.host}".encode())]
+    if kind == "websocket":
+        assert _socket_said(served.server.app, path, headers) == ["websocket.close"]
+    else:
+        assert _asked(served.server.app, path, method, query, headers) in (403, 405)
 
 
 def test_every_websocket_is_refused_without_all_that_is_needed(served: Serving) -> None:
@@ -187,7 +226,7 @@ def test_connections_that_ask_for_nothing_are_ended_and_others_go_on(
 
 
 def _known(served: Serving) -> str:
-    """The cookie as it was before the crowd came."""
+    """The cookie, without asking for it."""
     app: Any = served.server.app
     return f"{app._cookie}={app._pass.decode()}"
 

@@ -296,7 +296,7 @@ def serving(
         model="model",
         device="Computing on the CPU.",
         kernel=None,
-        command=lambda now: f"seqimg glow run {source} --strength {getattr(now, 'strength', 1)}",
+        command=lambda now: f"seqimg glow run {source} --strength {getattr(now.options, 'strength', 1)}",
         resident=resident_bytes,
         browser=browser,
     )

@@ -70,6 +70,7 @@ function greet(words) {
   $("seconds").textContent = words.seconds;
   $("save").hidden = !words.seconds;
   $("camera-card").hidden = !words.browser;
+  $("forget").closest("label").hidden = !words.forgets;
   $("controls").replaceChildren(...words.controls.map(control));
 }
 
