@@ -22,6 +22,7 @@ from seqimg.plugins.manager import plugin_host
 from seqimg.publish import check_writable, publish_file, write_json
 from seqimg.sequences import save_sequence
 from seqimg.sequences.base import SequenceInfo
+from seqimg.sequences.pictures.images import write_png
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.publishing import SavedSequence
 from seqimg.sequences.raw.piping import RawPipe
@@ -189,11 +190,8 @@ def _write(pictures: Iterator[Pixels], order: Order, channels: int, overwrite: b
     if target == _STDOUT:
         return _pipe(pictures, order, channels)
     if target.suffix.lower() == _PICTURE and "%" not in target.name:
-        from PIL import Image
-
-        frame = next(pictures)
-        with publish_file(target, overwrite=overwrite) as temporary, temporary.open("wb") as file:
-            Image.fromarray(frame[..., 0] if channels == 1 else frame).save(file, format="PNG")
+        with publish_file(target, overwrite=overwrite) as temporary:
+            write_png(temporary, next(pictures))
         return SavedSequence(target, 1, "png", ())
     return save_sequence(pictures, target, fps=order.fps, value_range=(0, 255), overwrite=overwrite)
 
