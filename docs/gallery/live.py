@@ -54,7 +54,7 @@ def _picture(page: Page, path: Path, width: int, height: int) -> Path:
     clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
     data = base64.b64decode(page.call("Page.captureScreenshot", clip=clip)["data"])
     image = Image.open(BytesIO(data)).convert("RGB")
-    image.quantize(192, method=Image.Quantize.MEDIANCUT).save(path, optimize=True)
+    image.save(path, optimize=True)
     return path
 
 
