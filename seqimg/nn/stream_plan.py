@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["StreamPlan", "forget_plan", "is_stream_call", "known_plan", "new_plan"]
 
-_PLANS: "WeakKeyDictionary[ConvRNN, StreamPlan]" = WeakKeyDictionary()
-"""The plan each layer used last; not in the layers themselves, which people copy."""
+_Key = tuple[object, ...]
+_PLANS: "WeakKeyDictionary[ConvRNN, dict[_Key, StreamPlan]]" = WeakKeyDictionary()
+"""The plans each layer used last; not in the layers themselves, which people copy."""
+
+_MOST = 4  # sizes of frames that streams over one layer may have before plans are made again and again
 
 
 class StreamPlan:
@@ -28,7 +31,6 @@ class StreamPlan:
     """
 
     def __init__(self, layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> None:
-        self.key = self._key(layer, x, state)
         self.residual = layer.residual
         self.cells = layer.cells
         self.steps: list[Step] = []
@@ -36,10 +38,6 @@ class StreamPlan:
         for level, before in zip(layer.each_level(), state, strict=True):
             self.steps.append(level.prepared_step(frame, before, layer.kernel))
             frame = level.cell.output(before)
-
-    def serves(self, layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> bool:
-        """Whether nothing has changed since the plan was made."""
-        return self.key == self._key(layer, x, state)
 
     def __call__(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Run one frame."""
@@ -53,14 +51,16 @@ class StreamPlan:
             frame = frame.clone()  # callers may write into outputs: the state has to stay as it is
         return frame.unsqueeze(1), tuple(after)
 
-    def _key(self, layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> tuple[object, ...]:
-        # Of the layer as it is now, for a parameter may be another object than it was; `parameters()` is slow.
-        levels = (level._parameters.values() for level in layer.each_level())
-        now = [parameter for level in levels for parameter in level if parameter is not None]
-        weights = [(p.data_ptr(), -1 if p.is_inference() else p._version) for p in now]
-        states = [(s.shape, s.dtype, s.device) if isinstance(s, Tensor) else None for s in state]
-        options = layer.residual, layer.zoneout, layer.training and layer.dropout, asked_for(layer.kernel)
-        return x.shape, x.dtype, x.device, states, weights, options
+
+def _key(layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> tuple[_Key, _Key]:
+    """Return what a plan was made for: the layer as it is now, and the frame with the state."""
+    # Of the layer as it is now, for a parameter may be another object than it was; `parameters()` is slow.
+    levels = (level._parameters.values() for level in layer.each_level())
+    now = [parameter for level in levels for parameter in level if parameter is not None]
+    weights = tuple((p.data_ptr(), -1 if p.is_inference() else p._version) for p in now)
+    states = tuple((s.shape, s.dtype, s.device) if isinstance(s, Tensor) else None for s in state)
+    options = layer.residual, layer.zoneout, layer.training and layer.dropout, asked_for(layer.kernel)
+    return (weights, options), (x.shape, x.dtype, x.device, states)
 
 
 def is_stream_call(x: Tensor) -> bool:
@@ -76,9 +76,9 @@ def is_stream_call(x: Tensor) -> bool:
 
 
 def known_plan(layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...] | None) -> StreamPlan | None:
-    """Return the plan that the layer used last, if it serves this frame and state."""
+    """Return a plan that the layer has used lately, if one serves this frame and state."""
     found = _PLANS.get(layer)
-    return found if found is not None and state is not None and found.serves(layer, x, state) else None
+    return None if found is None or state is None else found.get(_key(layer, x, state))
 
 
 def new_plan(layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> StreamPlan | None:
@@ -92,7 +92,9 @@ def new_plan(layer: "ConvRNN", x: Tensor, state: tuple[Tensor, ...]) -> StreamPl
         return None
     if any(p.is_inference() for p in layer.levels.parameters()):
         return None  # such weights keep no count of their changes
-    _PLANS[layer] = plan = StreamPlan(layer, x, state)
+    key, plan = _key(layer, x, state), StreamPlan(layer, x, state)
+    others = [(of, other) for of, other in _PLANS.get(layer, {}).items() if of[0] == key[0] and of != key]
+    _PLANS[layer] = {**dict(others[-(_MOST - 1) :]), key: plan}
     return plan
 
 

@@ -6,6 +6,8 @@
 | pipeline | throughput of `run`, over that of its slowest stage alone |
 | overlap | the same run with its stages one after the other, over it with them at the same time |
 | live | a source twice as fast as the model: what was left out, and how long frames waited |
+
+Where others use the machine too, set `OMP_NUM_THREADS=1`: threads that wait for each other wait for the others as well.
 """
 
 import argparse

@@ -11,7 +11,8 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
 from seqimg.kernels import use_kernel
-from seqimg.nn import ConvRNN, State
+from seqimg.nn import ConvRNN, State, stream_plan
+from seqimg.streaming import Stream
 from tests.kernels.counters import counted
 from tests.nn.layers import clip, every_cell, make
 from tests.tolerances import STREAMING, relative_error
@@ -230,3 +231,25 @@ def test_streams_under_inference_mode_equal_those_without_gradients() -> None:
     assert torch.equal(found, wanted)
     with torch.no_grad():
         layer(x[:, :1], state)
+
+
+def test_streams_of_several_sizes_keep_their_plans(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, made = ConvRNN(2, 3).eval(), 0
+    prepare = stream_plan.StreamPlan.__init__
+
+    def noted(self: stream_plan.StreamPlan, *given: Any) -> None:
+        nonlocal made
+        made += 1
+        prepare(self, *given)
+
+    monkeypatch.setattr(stream_plan.StreamPlan, "__init__", noted)
+    streams = [Stream(layer) for _ in range(3)]
+    for _ in range(4):
+        for stream, side in zip(streams, (6, 8, 10), strict=True):
+            stream.step(torch.rand(2, side, 6))
+    assert made == 3
+    with torch.no_grad():
+        next(layer.parameters()).add_(1)
+    streams[0].step(torch.rand(2, 6, 6))
+    assert made == 4
+    assert len(stream_plan._PLANS[layer]) == 1  # those for the weights as they were are gone
