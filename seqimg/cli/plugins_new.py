@@ -35,7 +35,7 @@ _TRY = {
     "cell": "seqimg predict train --data demo:pans --cell $word --minutes 1",
     "kernel": "SEQIMG_KERNEL=$word seqimg predict train --data demo:pans --cell min_conv_gru --minutes 1",
     "dataset": "seqimg data make $name bars",
-    "format": "seqimg data convert clip.mp4 -o clip.$word",
+    "format": "seqimg data convert clip.mp4 clip.$word",
     "command": "seqimg $name clip.mp4",
     "check": "seqimg doctor",
 }

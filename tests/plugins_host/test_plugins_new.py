@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,8 @@ import pytest
 
 from seqimg.cli.plugins_check import _describe, _project
 from seqimg.cli.plugins_new import KINDS, NewPlugin
-from seqimg.testing import Said, run_command
+from seqimg.sequences import save_sequence
+from seqimg.testing import Said, moving_square, run_command
 from tests.docs.public_api import MODULES
 from tests.support.distributions import Site
 
@@ -71,6 +73,19 @@ def test_a_new_plugin_passes_its_own_tests(make: Callable[[str], Path], site: Si
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "check"])
 def test_every_new_plugin_passes_its_own_tests(kind: str, make: Callable[[str], Path], site: Site) -> None:
     run_tests(make(kind), site)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_command_in_its_readme_works(kind: str, make: Callable[[str], Path], site: Site) -> None:
+    folder = make(kind)
+    line = (folder / "README.md").read_text(encoding="utf-8").partition("```\n")[2].partition("\n```")[0]
+    words = shlex.split(line.splitlines()[-1].replace("--minutes 1", "--steps 2 --crop 16 --batch-size 2"))
+    variables = dict(word.split("=", 1) for word in words[: words.index("seqimg")])
+    save_sequence(moving_square(12), Path("clip.mp4"), fps=10)
+    path = os.pathsep.join([str(site.folder), str(folder / "src")])
+    done = site.python("-m", *words[words.index("seqimg") :], PYTHONPATH=path, **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow
