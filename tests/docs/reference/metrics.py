@@ -17,6 +17,7 @@ Every figure that a task measures, as its own words in the program define it; th
 _OTHERWISE: dict[str, dict[str, dict[str, object]]] = {
     "classify": {"with `--several`": {"several": True, "classes": ("a", "b")}},
     "predict": {"with `--thresholds 0.2`": {"thresholds": (0.2,)}},
+    "texture": {"with `--frames 3`": {"frames": 3}},
 }
 """Settings that bring other figures, by task and what the page calls them."""
 
