@@ -47,6 +47,8 @@ def paint_picture(
         raise UsageError(
             f"{source} is no picture", hint=command("seqimg", "style", "run", source, "--model", model)
         )
+    if not source.exists():
+        raise SeqimgError(f"{source} does not exist", hint="check the path")
     with FramePicture(source) as picture:
         info, pixels = picture.info, next(iter(picture.timed())).pixels
     output().say(info.sentence())

@@ -22,6 +22,7 @@ from seqimg_style.losses import PaintingLoss, keeping_losses, keeping_total
 from seqimg_style.model import Restyler, colours
 from seqimg_style.pictures import StylePicture, read_pictures, shape_of
 from seqimg_style.showing import show
+from seqimg_style.step import StyleStep
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -103,6 +104,16 @@ class StyleTask(Task[StyleConfig, StyleRun, Tensor]):
     def paints(self) -> bool:
         """Whether training is in its first part."""
         return self._progress < self.config.memory_from
+
+    def step_module(self, model: nn.Module) -> nn.Module:
+        """Return what restyles frame by frame."""
+        return StyleStep(model) if isinstance(model, Restyler) else model
+
+    def outputs_about(self) -> str:
+        """Say what the numbers of a picture are."""
+        return (
+            "The restyled frame in channels 0 to 2, and in 3 to 5 as it is painted by itself, RGB in [0, 1]."
+        )
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Restyle clips; in the first part of training only a frame of each, and as much as chance wants."""

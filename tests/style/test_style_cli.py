@@ -99,6 +99,7 @@ def test_a_picture_is_painted(trained: Path, tmp_path: Path) -> None:
         assert picture.size == (70, 50)
         assert picture.mode == "RGB"
     assert "exists" in refused("style", "picture", trained / "one.png", "--model", model, "-o", out)
+    assert "does not exist" in refused("style", "picture", tmp_path / "none.png", "--model", model)
     assert "PNG" in refused(
         "style", "picture", trained / "one.png", "--model", model, "-o", tmp_path / "a.mp4"
     )
