@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.export.describing import about_step
 from seqimg.export.graphs import require_onnx, save_program, to_onnx, traced
-from seqimg.export.measuring import compared
+from seqimg.export.measuring import apart, compared
 from seqimg.export.precision import Precision, halved, quantised
 from seqimg.export.sessions import OnnxStep
 from seqimg.export.sidecar import Sidecar, digest, sidecar_path
@@ -24,7 +24,7 @@ from seqimg.publish import publish_file, write_json
 __all__ = ["TOLERANCE", "Exported", "export_model", "in_precision", "write_graph"]
 
 TOLERANCE = 1e-4
-"""How far a graph in fp32 may be from torch."""
+"""How far a graph in fp32 may be from torch, as [seqimg.export.measuring.apart][] says."""
 
 Format = Literal["onnx", "torch"]
 Frames = Iterator[list[NDArray[np.float32]]]
@@ -232,9 +232,7 @@ def _error(found: Exported, batch: int, size: tuple[int, int]) -> float:
             outputs, ours = found.step.module(frame, ours)
             result, *theirs = program(frame, *theirs)
             pairs = zip([outputs, *found.step.layout.flat(ours)], [result, *theirs], strict=True)
-            error = max(
-                error, *(float((a.double() - b.double()).abs().max()) if a.numel() else 0.0 for a, b in pairs)
-            )
+            error = max(error, *(apart(*pair) for pair in pairs))
     return error
 
 

@@ -18,7 +18,7 @@ from seqimg.export.steps import Step
 from seqimg.task import Task
 from seqimg.training.evaluation import validate
 
-__all__ = ["Compared", "Measured", "Spread", "compared", "frames_of", "measured", "milliseconds"]
+__all__ = ["Compared", "Measured", "Spread", "apart", "compared", "frames_of", "measured", "milliseconds"]
 
 _WARM_UP, _TIMED, _TIMED_AT_MOST = 3, 30, 1000  # steps
 
@@ -117,7 +117,7 @@ class Compared:
     """A graph beside torch, over some frames.
 
     Attributes:
-        apart: How far its outputs and states were from torch's after each frame, at the most.
+        apart: How far its outputs and states were from torch's after each frame, as `apart` says.
         ours: Median seconds of a frame in torch.
         theirs: Median seconds of a frame in the graph.
     """
@@ -136,7 +136,7 @@ def compared(step: Step, graph: OnnxStep, frames: Iterable[NDArray[np.float32]])
         graph: The graph.
         frames: Each `[B, 1, C, H, W]`.
     """
-    apart, times = list[float](), (list[float](), list[float]())
+    found, times = list[float](), (list[float](), list[float]())
     theirs, ours = list[NDArray[Any]](), None
     for number, array in enumerate(frames):
         theirs = theirs if number else graph.start(array)
@@ -146,15 +146,27 @@ def compared(step: Step, graph: OnnxStep, frames: Iterable[NDArray[np.float32]])
         result, theirs = graph(array, theirs)
         ended = perf_counter()
         pairs = zip([outputs, *step.layout.flat(ours)], [result, *theirs], strict=True)
-        apart.append(max(_apart(*pair) for pair in pairs))
+        found.append(max(apart(mine, torch.from_numpy(other)) for mine, other in pairs))
         for kept, seconds in zip(times, (between - begun, ended - between), strict=True):
             if len(kept) < _TIMED_AT_MOST:
                 kept.append(seconds)
-    return Compared(apart, *(median(kept[_WARM_UP:] or kept or [0.0]) for kept in times))
+    return Compared(found, *(median(kept[_WARM_UP:] or kept or [0.0]) for kept in times))
 
 
-def _apart(ours: Tensor, theirs: NDArray[Any]) -> float:
-    mine = ours.double().numpy()
-    if mine.shape != theirs.shape or not np.isfinite(theirs).all():
+def apart(ours: Tensor, theirs: Tensor) -> float:
+    """Return how far two tensors are apart at the most, as a share of the largest value where that is above 1.
+
+    Args:
+        ours: What is right.
+        theirs: What is compared with it.
+
+    Example:
+        >>> apart(torch.tensor([0.5]), torch.tensor([0.25])), apart(torch.tensor([50.0]), torch.tensor([49.0]))
+        (0.25, 0.02)
+    """
+    mine, other = ours.double(), theirs.double()
+    if mine.shape != other.shape or not bool(other.isfinite().all()):
         return float("inf")
-    return float(np.abs(mine - theirs).max(initial=0.0))
+    if not mine.numel():
+        return 0.0
+    return float((mine - other).abs().max()) / max(1.0, float(mine.abs().max()))

@@ -24,8 +24,9 @@ def saved(folder: Path, name: str, **values: Any) -> Path:
     task = tasks.load(name)(tasks.load(name, "config")(**values))
     torch.manual_seed(0)
     model = task.build_model()
-    for parameter in model.parameters():
-        parameter.data.add_(0.1 * torch.randn_like(parameter))
+    for way, parameter in model.named_parameters():
+        if not way.startswith("backbone."):  # which has something in it already
+            parameter.data.add_(0.1 * torch.randn_like(parameter))
     modelfolder.save(folder, task, model.state_dict(), {})
     return folder
 

@@ -147,7 +147,6 @@ def test_torchs_own_format_holds_nothing_pickled(detector: LoadedModel, tmp_path
         ("predict", {**PREDICT, "widths": (4, 6), "coordinates": True}),
         ("predict", {**PREDICT, "widths": (4, 6), "model": "next_frame"}),
         ("classify", CLASSIFY),
-        ("classify", {**CLASSIFY, "model": "backbone", "widths": (8,)}),
         ("detect", {**DETECT, "cell": "conv_lstm", "rivals": True}),
     ],
 )
@@ -167,3 +166,39 @@ def test_every_model_of_any_size_is_torch_over_100_frames(
 def test_every_cell_can_be_exported(tmp_path: Path, cell: str) -> None:
     found = export_model(made(tmp_path, "detect", **DETECT, cell=cell), size=(24, 32), batch=1)
     assert_same(found, 1, (24, 32))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("classify", {**CLASSIFY, "model": "backbone", "widths": (8,)}),
+        ("style", {"channels": 3, "width": 8}),
+    ],
+)
+def test_large_models_of_one_size_are_torch_over_100_frames(
+    tmp_path: Path, name: str, values: dict[str, Any]
+) -> None:
+    found = export_model(made(tmp_path, name, **values), size=(32, 40), batch=1)
+    assert not found.notes
+    assert_same(found, 1, (32, 40))
+
+
+def test_a_texture_says_why_it_cannot_be_exported(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be exported"):
+        export_model(made(tmp_path, "texture", channels=3))
+
+
+def test_a_task_of_a_third_party_is_exported_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Path(__file__).parents[2] / "docs" / "tutorials" / "example-plugin" / "src"
+    monkeypatch.syspath_prepend(str(source))
+    from seqimg_example.config import CleanConfig
+    from seqimg_example.task import CleanTask
+
+    task = CleanTask(CleanConfig(channels=1, width=4, cell="conv_gru"))
+    model = task.build_model().eval()
+    for parameter in model.parameters():
+        parameter.data.add_(0.1 * torch.randn_like(parameter))
+    found = export_model(LoadedModel(task, model, {}), size=(14, 18), batch=1)
+    assert (found.about.record["task"], found.notes) == ("clean", ())
+    assert_same(found, 1, (14, 18))

@@ -72,6 +72,7 @@ CLASSIFY = {"channels": 3, "classes": ("a", "b"), "widths": (4, 6)}
         ("classify", {**CLASSIFY, "model": "rows", "picture": (12, 10)}),
         ("detect", DETECT),
         ("detect", {**DETECT, "cell": "conv_lstm"}),
+        ("style", {"channels": 3, "width": 8}),
     ],
 )
 def test_zeros_mean_none_for_every_task_without_computing_twice(name: str, values: dict[str, Any]) -> None:
