@@ -14,6 +14,14 @@ from seqimg.streaming.keeping import mapped
 
 __all__ = ["Remembering", "Reset"]
 
+_DTYPES = {
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "float32": torch.float32,
+    "float64": torch.float64,
+}
+"""What frames may be of, by name: a file says a name, and no name of a file's is looked up anywhere else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reset:
@@ -100,14 +108,16 @@ class Remembering:
         try:
             found = dict(state_dict)
             counts = [found[name] for name in ("age", "frames_seen", "resets")]
-            reset = None if found["last_reset"] is None else Reset(*found["last_reset"])
+            reset = _reset_of(found["last_reset"])
             kind, pts, glance = _kind_of(found["kind"]), found["pts"], found["glance"]
-            if not all(type(count) is int and count >= 0 for count in counts) or isinstance(pts, str | bool):
+            sound = all(type(count) is int and count >= 0 for count in counts)
+            sound &= pts is None or (type(pts) in (int, float) and math.isfinite(pts))
+            if not sound or not (glance is None or isinstance(glance, Tensor)):
                 raise ValueError("a count or a time is none")
             state = mapped(
                 lambda leaf: leaf.to(self.device) if isinstance(leaf, Tensor) else leaf, found["state"]
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise SeqimgError("this is not what a stream remembers", why=str(error)) from error
         self.age, self.frames_seen, self.resets = counts
         self.state, self.last_reset, self._kind, self._pts = state, reset, kind, pts
@@ -187,14 +197,22 @@ class _Kind:
         return None
 
 
+def _reset_of(found: Any) -> Reset | None:
+    if found is None:
+        return None
+    frame, reason = found
+    if type(frame) is not int or not isinstance(reason, str):
+        raise ValueError("its last reset is none")
+    return Reset(frame, reason)
+
+
 def _kind_of(found: Any) -> _Kind | None:
     if found is None:
         return None
     *shape, name = found
-    dtype = getattr(torch, name) if isinstance(name, str) else None
-    if not isinstance(dtype, torch.dtype) or not all(type(side) is int for side in shape):
+    if name not in _DTYPES or not all(type(side) is int for side in shape):
         raise ValueError("its kind of frames is none")
-    return _Kind(torch.Size(shape), dtype, None)
+    return _Kind(torch.Size(shape), _DTYPES[name], None)
 
 
 def _name_of(dtype: torch.dtype) -> str:

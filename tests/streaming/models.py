@@ -1,18 +1,17 @@
 """A small model of every first-party task, with frames it can read."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from seqimg.plugins.manager import plugin_host
 
-__all__ = ["MODELS", "frames_for", "model_of"]
+__all__ = ["MODELS", "channels_of", "frames_for", "learn", "model_of"]
 
 _OPTIONS: dict[str, tuple[str, dict[str, object]]] = {
     "predict": ("predict", {"channels": 1, "widths": (4, 6)}),
     "predict-next": ("predict", {"channels": 1, "widths": (4, 6), "model": "next_frame"}),
     "classify": ("classify", {"channels": 1, "widths": (4, 6), "classes": ("a", "b")}),
+    "style": ("style", {"channels": 3, "width": 4, "blocks": 1, "state": 4}),
     "detect": ("detect", {"channels": 1, "widths": (4, 6, 8), "memory": 6, "classes": ("a", "b")}),
 }
 
@@ -25,19 +24,24 @@ def model_of(name: str, **changes: object) -> nn.Module:
     host = plugin_host().tasks
     torch.manual_seed(0)
     model: nn.Module = host.load(task)(host.load(task, "config")(**{**options, **changes})).build_model()
+    if task == "style":
+        learn(model)
     return model.eval()
 
 
-def frames_for(count: int, seed: int = 0) -> Tensor:
-    """Return `[count, 1, 32, 32]` of something that moves, so that motion and cuts have something to see."""
+def learn(model: nn.Module) -> None:
+    """Give a restyler a style to paint in."""
+    style = model.get_buffer("style_0")
+    style.copy_(torch.arange(style.numel()).view_as(style) % 256)
+
+
+def channels_of(name: str) -> int:
+    """Return the channels of the frames that a model reads."""
+    return int(str(_OPTIONS[name][1]["channels"]))
+
+
+def frames_for(count: int, seed: int = 0, channels: int = 1) -> Tensor:
+    """Return `[count, C, 32, 32]` of something that moves, so that motion and cuts have something to see."""
     generator = torch.Generator().manual_seed(seed)
-    ground = torch.rand(1, 32, 32 + count, generator=generator)
+    ground = torch.rand(channels, 32, 32 + count, generator=generator)
     return torch.stack([ground[..., place : place + 32] for place in range(count)])
-
-
-def changed(model: nn.Module, work: Callable[[Tensor], Tensor]) -> nn.Module:
-    """Return the same model with other weights."""
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.copy_(work(weight))
-    return model

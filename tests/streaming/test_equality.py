@@ -10,7 +10,7 @@ from seqimg.kernels import use_kernel
 from seqimg.nn import ConvRNN
 from seqimg.plugins.manager import plugin_host
 from seqimg.streaming import Stream, Streams
-from tests.streaming.models import MODELS, frames_for, model_of
+from tests.streaming.models import MODELS, channels_of, frames_for, model_of
 
 CLOSE = {"rtol": 0.0, "atol": 1e-5}
 COUNT = 9
@@ -39,7 +39,7 @@ def answering(request: pytest.FixtureRequest) -> nn.Module:
 @settings(max_examples=8, deadline=None)
 @given(seams=st.lists(st.integers(1, COUNT - 1), max_size=3, unique=True).map(sorted))
 def test_any_split_is_the_whole_clip(answering: nn.Module, seams: list[int]) -> None:
-    clip = frames_for(COUNT)
+    clip = frames_for(COUNT, channels=3 if hasattr(answering, "style_0") else 1)
     whole = in_pieces(answering, clip, [])
     torch.testing.assert_close(in_pieces(answering, clip, seams), whole, **CLOSE)
     torch.testing.assert_close(singly(answering, clip), whole, **CLOSE)
@@ -77,7 +77,7 @@ def test_every_cell_steps_as_it_runs_a_clip(cell: str, kernel: str) -> None:
 def test_rows_are_separate_streams(name: str) -> None:
     """Streams that join, pause, begin anew and leave, of frames of two sizes."""
     model = model_of(name)
-    clips = {key: frames_for(8, seed) for seed, key in enumerate("abc")}
+    clips = {key: frames_for(8, seed, channels_of(name)) for seed, key in enumerate("abc")}
     clips["c"] = clips["c"][..., :24, :]
     together, apart = Streams[str](model), {key: Stream(model) for key in clips}
     present = ["a", "ab", "abc", "bc", "acb", "abc", "ab", "abc"]
@@ -94,5 +94,5 @@ def test_rows_are_separate_streams(name: str) -> None:
             assert together[key].age == apart[key].age
     left = together.leave("a")
     assert list(together) == ["b", "c"]
-    frame = frames_for(1)[0]
+    frame = frames_for(1, channels=channels_of(name))[0]
     torch.testing.assert_close(left.step(frame), apart["a"].step(frame), **CLOSE)

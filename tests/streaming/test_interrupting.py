@@ -40,9 +40,7 @@ def left(source: Sequence, then: object = None) -> float:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_that_gives_no_more() -> None:
     os.mkfifo("pipe")
-    program = (
-        "import sys, time; f = open('pipe', 'wb'); f.write(bytes(8 * 8 * 3)); f.flush(); time.sleep(60)"
-    )
+    program = "import sys, time; f = open('pipe', 'wb'); f.write(bytes(8 * 8 * 3)); f.flush(); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", program]) as writer:
         try:
             with open_sequence("pipe", raw="8x8") as source:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from seqimg.errors import SeqimgError
 from seqimg.nn import ConvGRU
 from seqimg.streaming import Stream
-from tests.streaming.models import MODELS, frames_for, model_of
+from tests.streaming.models import MODELS, channels_of, frames_for, model_of
 
 
 class Pair(NamedTuple):
@@ -86,7 +86,7 @@ def test_any_tree_comes_back(tree: Any, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.mark.parametrize("name", MODELS)
 def test_fork_and_file_go_on_to_the_last_bit(name: str, tmp_path: Path) -> None:
-    clip = frames_for(10)
+    clip = frames_for(10, channels=channels_of(name))
     stream = Stream(model_of(name))
     for number, frame in enumerate(clip[:6]):
         stream.step(frame, number / 25)
@@ -184,6 +184,11 @@ def test_a_file_of_a_newer_seqimg_is_refused(saved: tuple[Stream, Path]) -> None
         lambda about: about["tree"]["dict"].pop(1),
         lambda about: about["tree"]["dict"].__setitem__(1, ["age", {"value": -1}]),
         lambda about: about["tree"]["dict"].__setitem__(6, ["kind", {"list": [{"value": "load"}]}]),
+        lambda about: about["tree"]["dict"].__setitem__(6, ["kind", {"list": [{"value": "gloat32"}]}]),
+        lambda about: about["tree"]["dict"].__setitem__(6, ["kind", {"list": []}]),
+        lambda about: about["tree"]["dict"].__setitem__(6, ["kind", {"value": True}]),
+        lambda about: about["tree"]["dict"].__setitem__(4, ["last_reset", {"value": "x"}]),
+        lambda about: about["tree"]["dict"].__setitem__(5, ["pts", {"list": []}]),
         lambda about: about.pop("model"),
         lambda about: about.update(format="1"),
     ],

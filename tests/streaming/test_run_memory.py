@@ -12,12 +12,14 @@ import torch
 
 from seqimg import modelfolder, save_sequence
 from seqimg.plugins.manager import plugin_host
+from tests.streaming.models import learn
 
 EARLY = 500
 LARGEST_DIFFERENCE = 0.03
 _MODELS: dict[str, dict[str, object]] = {
     "predict": {"channels": 3, "widths": (4, 6)},
     "classify": {"channels": 3, "widths": (4, 6), "classes": ("a", "b")},
+    "style": {"channels": 3, "width": 4, "blocks": 1, "state": 4},
     "detect": {"channels": 3, "widths": (4, 6, 8), "memory": 6, "classes": ("a", "b")},
 }
 _FLAGS = {"predict": ["--rolling"]}
@@ -51,7 +53,10 @@ def test_memory_is_flat(task: str, late: int, tmp_path: Path, capsys: pytest.Cap
     tasks = plugin_host().tasks
     torch.manual_seed(0)
     made = tasks.load(task)(tasks.load(task, "config")(**_MODELS[task]))
-    modelfolder.save(tmp_path / "model", made, made.build_model().state_dict(), {})
+    model = made.build_model()
+    if task == "style":
+        learn(model)
+    modelfolder.save(tmp_path / "model", made, model.state_dict(), {})
     coarse = np.random.default_rng(0).integers(0, 256, (6, 40, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
     moving = (coarse[:, at % 256 : at % 256 + 64] for at in range(10**9))
     save_sequence(islice(moving, late + 20), tmp_path / "clip.mp4", fps=25)
