@@ -9,7 +9,7 @@ import pytest
 from seqimg.config import ReadingConfig
 from seqimg.data.layouts import read
 from seqimg.errors import SeqimgError
-from seqimg.testing import moving_square
+from seqimg.testing import LayoutContract, moving_square
 
 
 def write(folder: Path, listed: object) -> str:
@@ -17,6 +17,14 @@ def write(folder: Path, listed: object) -> str:
         np.save(folder / name, moving_square(6))
     (folder / "catalogue.json").write_text(json.dumps(listed))
     return str(folder)
+
+
+class TestCatalogue(LayoutContract):
+    layout = "catalogue"
+
+    def make(self, folder: Path) -> Path:
+        write(folder, {"b.npy": "right", "a.npy": "left"})
+        return folder
 
 
 @pytest.mark.parametrize("layout", ["auto", "catalogue"])

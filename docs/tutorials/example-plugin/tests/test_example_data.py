@@ -1,7 +1,8 @@
 """The data set keeps the contract of generated data sets."""
 
-from seqimg.testing import DatasetContract
 from seqimg_example.data import sweeps
+
+from seqimg.testing import DatasetContract
 
 
 class TestSweeps(DatasetContract):

@@ -97,6 +97,11 @@ class CleanTask(Task[CleanConfig, CleanRun, Tensor]):
                 picture = self.draw(seen.frame, answer)
                 yield Shown(seen.frame.lerp(picture, options.strength))
 
+    @classmethod
+    def controls(cls) -> tuple[str, ...]:
+        """Return what people may turn while frames come, on the page of `seqimg live`."""
+        return ("strength",)
+
     def _noisy(self, batch: Batch, *, fresh: bool = False) -> Tensor:
         """Add noise: another one every time, or, to compare answers, always the same for the same clips."""
         generator = None
