@@ -108,5 +108,10 @@ def shrink(
             numbers = tuple(int(width) for width in widths.split(","))
         except ValueError as error:
             raise UsageError(f"--widths {widths} are no numbers", hint="--widths 16,24") from error
-    changes = {"steps": steps, "learning_rate": learning_rate, "device": None if device == "auto" else device}
+    changes: dict[str, object] = {
+        "learning_rate": learning_rate,
+        "device": None if device == "auto" else device,
+    }
+    if steps is not None:  # and not as many epochs or minutes as the original took
+        changes |= {"steps": steps, "epochs": 0, "minutes": 0}
     shrink_model(model, out, cell=cell, widths=numbers, data=data or [], weight=weight, changes=changes)
