@@ -16,6 +16,7 @@ __all__ = ["chained", "local_mean", "moved", "motion_between"]
 _LEVELS = 5  # halvings at most
 _COARSEST = 12  # shorter side, in pixels, below which nothing is halved any more
 _WINDOW = 9  # pixels of each level that move together
+_AROUND = 7  # pixels of each level that the motion of plain places is taken from
 _ROUNDS = 2  # times each level is solved
 _CALM = 1e-5  # of squared slopes: where a picture is plainer than this, nothing is said to move
 _FARTHEST = 1.0  # pixels of its level that a round moves
@@ -52,8 +53,11 @@ def motion_between(now: Tensor, before: Tensor) -> Tensor:
             flow = 2 * interpolate(flow, scale_factor=2, mode="bilinear", align_corners=False)
         one, other = pictures.chunk(2)
         for _ in range(_ROUNDS):
-            flow = flow + _step(one, moved(other, flow))
-        flow = local_mean(flow, 3)
+            step, certainty = _step(one, moved(other, flow))
+            flow = flow + step
+        # Where nothing can be recognised, things move as what is around them does.
+        weighed = local_mean(torch.cat([flow * certainty, certainty], dim=1), _AROUND)
+        flow = weighed[:, :2] / weighed[:, 2:]
     flow = 2 * interpolate(flow, scale_factor=2, mode="bilinear", align_corners=False)
     return crop_to(flow, (height, width))
 
@@ -82,8 +86,8 @@ def chained(later: Tensor, earlier: Tensor) -> Tensor:
     return later + moved(earlier, later)
 
 
-def _step(one: Tensor, other: Tensor) -> Tensor:
-    """Return how much further each pixel is to be fetched from, by least squares in a window around it."""
+def _step(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how much further each pixel is to be fetched from, by least squares in a window, and how surely."""
     down, across = _slopes(other)
     off = one - other
     products = torch.cat([down * down, across * across, down * across, down * off, across * off], dim=1)
@@ -91,7 +95,7 @@ def _step(one: Tensor, other: Tensor) -> Tensor:
     yy, xx = yy + _CALM, xx + _CALM
     determinant = yy * xx - yx * yx
     step: Tensor = torch.cat([xx * y - yx * x, yy * x - yx * y], dim=1) / determinant
-    return step.clamp(-_FARTHEST, _FARTHEST)
+    return step.clamp(-_FARTHEST, _FARTHEST), determinant / (yy + xx)
 
 
 def _slopes(pictures: Tensor) -> tuple[Tensor, Tensor]:
