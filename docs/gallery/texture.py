@@ -40,10 +40,10 @@ def main(folder: Path, names: Sequence[str]) -> None:
 
 
 def shown(folder: Path, name: str) -> Tensor:
-    """Return the example's upper left, a texture after 60 and 1,000 frames, and a tile of 128 four times."""
+    """Return the example's upper left, a texture after 60 and 400 frames, and a tile of 128 four times."""
     model = modelfolder.load(folder / name, task="texture").model
     example = torch.from_numpy(photograph(f"{name}.png").copy()).permute(2, 0, 1)[:, :SIDE, :SIDE] / 255
-    young, old = grown(model, SIDE, 60, TextureRun()), grown(model, SIDE, 1000, TextureRun())
+    young, old = grown(model, SIDE, 60, TextureRun()), grown(model, SIDE, 400, TextureRun())
     tile = grown(model, SIDE // 2, 60, TextureRun(tileable=True)).repeat(1, 2, 2)
     between = torch.ones(1, SIDE, GAP)
     return torch.cat([example, between, young, between, old, between, tile], dim=2)
