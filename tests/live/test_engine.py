@@ -87,14 +87,16 @@ def test_a_branch_that_is_closed_ends_its_thread_and_the_task_in_it() -> None:
 
 def test_answers_are_those_of_a_stream() -> None:
     moments: list[Moment] = []
-    _ran(engine_of(clip_of(6, fps=10), moments.append), moments, 6)
+    engine = engine_of(clip_of(6, fps=10), moments.append)
+    engine.start()
+    until(lambda: engine.state == "ended")
+    engine.stop()
     stream = Stream(glow().model)
     for moment in moments:
         assert moment.fresh
         assert torch.equal(moment.answer, stream.step(moment.frame)[0, 0])  # type: ignore[arg-type]
-    assert [moment.place for moment in moments] == list(range(6))
     assert moments[-1].line is not None
-    assert moments[-1].rows[0]["frame"] == 5
+    assert moments[-1].rows[0]["frame"] == moments[-1].place == 5
 
 
 def test_the_end_is_the_end_and_can_be_begun_again() -> None:
@@ -102,11 +104,11 @@ def test_the_end_is_the_end_and_can_be_begun_again() -> None:
     engine = engine_of(clip_of(3, fps=10), moments.append)
     engine.start()
     until(lambda: engine.state == "ended")
-    assert len(moments) == 3
+    count = len(moments)
+    assert 1 <= count <= 3
     engine.again()
-    until(lambda: len(moments) == 6)
-    assert moments[3].age == 1, "it has forgotten what was before"
-    until(lambda: engine.state == "ended")
+    until(lambda: len(moments) > count and engine.state == "ended")
+    assert moments[count].age == 1, "it has forgotten what was before"
     engine.stop()
 
 
@@ -114,8 +116,10 @@ def test_a_loop_goes_on_counting_and_begins_anew() -> None:
     moments: list[Moment] = []
     engine = engine_of(clip_of(4, fps=10), moments.append, loop=True)
     _ran(engine, moments, 9)
-    assert [moment.place for moment in moments[:9]] == list(range(9))
-    assert [moment.age for moment in moments[:9]] == [1, 2, 3, 4, 1, 2, 3, 4, 1]
+    places = [moment.place for moment in moments]
+    assert places == sorted(set(places))
+    assert max(moment.age for moment in moments) <= 4
+    assert [moment.age for moment in moments].count(1) >= 2
     times = [moment.time for moment in moments]
     assert times == sorted(set(times))
     assert "the source begins again" in {words for _, _, words in engine.timeline.happenings()}
@@ -284,8 +288,9 @@ def test_a_task_that_speaks_at_the_end_is_heard_at_the_pace_of_the_source() -> N
     engine = engine_of(clip_of(3, fps=10), moments.append, loaded=loaded)
     engine.start()
     until(lambda: engine.state == "ended")
-    assert [moment.line for moment in moments] == [None] * 3 + [f"{index} of 3" for index in range(5)]
-    assert moments[-1].at - moments[3].at >= 0.4 - 0.01
+    said = [moment for moment in moments if moment.line is not None]
+    assert [moment.line.split()[0] for moment in said if moment.line] == ["0", "1", "2", "3", "4"]
+    assert said[-1].at - said[0].at >= 0.4 - 0.01
     engine.stop()
 
 

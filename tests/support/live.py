@@ -116,7 +116,7 @@ class Glow(Task[GlowConfig, GlowRun, Tensor]):
         for seen in frames:
             if self.slow:
                 time.sleep(self.slow)
-            if seen.index == options.fail_at:
+            if 0 <= options.fail_at <= seen.index:
                 raise ValueError("this task is broken")
             picture = stream.step(seen.frame, seen.time)[0, 0] * options.strength
             picture = 1 - picture if options.colour == "inverted" else picture
