@@ -137,9 +137,7 @@ class Reader(nn.Module):
                 features = each_frame(self.downs[level], features)
         return said, PredictState(tuple(levels), frames[:, -1], tuple(one[:, -1] for one in said))
 
-    def _look(
-        self, frames: Tensor, last: Tensor | None, started: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    def _look(self, frames: Tensor, last: Tensor | None, started: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the finest features `[B, T, C', h, w]` and which frames start a sequence, `[B, T]`."""
         first = frames[:, :1] if last is None else last[:, None]
         past = torch.cat([first, frames[:, :-1]], dim=1)

@@ -53,7 +53,8 @@ class _EfficientNetLayers(nn.Module):
 
     def forward(self, pictures: Tensor, count: int) -> list[Tensor]:
         layers, x = [], self.network.stem((pictures * 255 - 127) / 128).clamp(0, 6)
-        for number, block in enumerate(self.network.blocks[: self._LEAVING[count - 1]], start=1):
+        blocks = list(self.network.blocks.children())[: self._LEAVING[count - 1]]
+        for number, block in enumerate(blocks, start=1):
             x = block(x)
             if number in self._LEAVING:
                 layers.append(x)
