@@ -57,7 +57,8 @@ def stabilise(
         typer.Option("--minutes", metavar="M", min=0.01, help="How long to learn. [3]", show_default=False),
     ] = 3.0,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Seed of everything random. [0]", show_default=False)
+        int,
+        typer.Option("--seed", metavar="N", min=0, help="Seed of everything random. [0]", show_default=False),
     ] = 0,
     overwrite: Overwrite = False,
     device: Device = "auto",

@@ -42,7 +42,9 @@ def _run(
     ] = None,
     fps: Annotated[
         float | None,
-        typer.Option("--fps", min=0.01, max=1000, help="Frames a second. [25]", show_default=False),
+        typer.Option(
+            "--fps", metavar="RATE", min=0.01, max=1000, help="Frames a second. [25]", show_default=False
+        ),
     ] = None,
     out: Annotated[
         Path | None,

@@ -53,7 +53,10 @@ def explain(
         typer.Option("--shape", metavar="B,T,C,H,W", help="Of the frames; B,T,C for dense cells."),
     ] = None,
     hidden: Annotated[
-        int | None, typer.Option("--hidden", min=1, help="Channels of the state [as many as of the frames].")
+        int | None,
+        typer.Option(
+            "--hidden", metavar="N", min=1, help="Channels of the state [as many as of the frames]."
+        ),
     ] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda"],
@@ -130,7 +133,9 @@ def bench(
     dtype: Annotated[
         str, typer.Option("--dtype", metavar="LIST", help="Data types, of fp32, bf16, fp16, fp64.")
     ] = "fp32,bf16",
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Rounds of each comparison.")] = 7,
+    repeats: Annotated[
+        int, typer.Option("--repeats", metavar="N", min=1, help="Rounds of each comparison.")
+    ] = 7,
     only: Annotated[
         str | None,
         typer.Option(

@@ -35,12 +35,13 @@ def demo(
         ),
     ] = _FOLDER,
     steps: Annotated[
-        int, typer.Option("--steps", min=1, help="Training steps, fewer where the time is up first.")
+        int,
+        typer.Option("--steps", metavar="N", min=1, help="Training steps, fewer where the time is up first."),
     ] = _STEPS,
     minutes: Annotated[
-        float, typer.Option("--minutes", min=0, help="Time limit of the training; 0 is none.")
+        float, typer.Option("--minutes", metavar="M", min=0, help="Time limit of the training; 0 is none.")
     ] = _MINUTES,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Train a small forecaster on camera moves over photographs and on moving digits, and show what it learnt."""
     from seqimg.cli.output import output

@@ -110,7 +110,10 @@ def _options(context: Any) -> list[str]:
     if context is None:
         return []
     return [
-        name for param in context.command.get_params(context) for name in (*param.opts, *param.secondary_opts)
+        name
+        for param in context.command.get_params(context)
+        for name in (*param.opts, *param.secondary_opts)
+        if name.startswith("-")  # the names of arguments stand among them
     ]
 
 

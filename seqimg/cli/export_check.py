@@ -35,12 +35,14 @@ def check(
         ),
     ] = None,
     frames: Annotated[
-        int, typer.Option("--frames", min=1, help="Most frames to replay. [100]", show_default=False)
+        int,
+        typer.Option("--frames", metavar="N", min=1, help="Most frames to replay. [100]", show_default=False),
     ] = 100,
     tolerance: Annotated[
         float | None,
         typer.Option(
             "--tolerance",
+            metavar="NUMBER",
             min=0,
             help="Most that outputs and states may be apart. [0.0001 in fp32; else they are only told]",
             show_default=False,

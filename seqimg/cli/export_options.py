@@ -69,7 +69,10 @@ def export_command(spec: TaskSpec, config: type[TaskConfig]) -> Any:
         ] = None,
         data: Data = None,
         clips: Annotated[
-            int, typer.Option("--clips", min=1, help="Most clips to measure on. [32]", show_default=False)
+            int,
+            typer.Option(
+                "--clips", metavar="N", min=1, help="Most clips to measure on. [32]", show_default=False
+            ),
         ] = 32,
         accept_worse: Annotated[
             bool,

@@ -76,18 +76,25 @@ def shrink(
     data: Data = None,
     steps: Annotated[
         int | None,
-        typer.Option("--steps", min=1, help="Optimiser steps. [as in training]", show_default=False),
+        typer.Option(
+            "--steps", metavar="N", min=1, help="Optimiser steps. [as in training]", show_default=False
+        ),
     ] = None,
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            "--learning-rate", min=0, help="Peak learning rate. [as in training]", show_default=False
+            "--learning-rate",
+            metavar="RATE",
+            min=0,
+            help="Peak learning rate. [as in training]",
+            show_default=False,
         ),
     ] = None,
     weight: Annotated[
         float,
         typer.Option(
             "--weight",
+            metavar="W",
             min=0,
             help="How much the original's answers count beside the data's. [1]",
             show_default=False,

@@ -223,7 +223,10 @@ def _eval(spec: TaskSpec) -> Any:
         ] = None,
         overwrite: Overwrite = False,
         batch_size: Annotated[
-            int, typer.Option("--batch-size", min=1, help="Most clips at once. [8]", show_default=False)
+            int,
+            typer.Option(
+                "--batch-size", metavar="N", min=1, help="Most clips at once. [8]", show_default=False
+            ),
         ] = 8,
         device: Device = "auto",
         *,
