@@ -8,7 +8,7 @@ from seqimg.config import Config, Numbers, TaskConfig, positive_widths
 
 __all__ = ["Extractor", "TextureConfig", "TextureRun"]
 
-Extractor = Literal["auto", "hed-vgg16", "vgg19", "efficientnet-lite0", "random-multiscale"]
+Extractor = Literal["auto", "random-multiscale", "hed-vgg16", "efficientnet-lite0", "vgg19"]
 
 
 class TextureConfig(TaskConfig):

@@ -88,6 +88,12 @@ def test_near_matches(cli: Cli, arguments: list[str], near: str) -> None:
     assert_refused(cli(*arguments), 2, f"Did you mean {near}?", "Try: seqimg ")
 
 
+def test_an_argument_is_not_suggested_for_an_option(cli: Cli) -> None:
+    refused = cli("live", "--sorce", "x")
+    assert refused.returncode == 2
+    assert "Did you mean source?" not in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
