@@ -151,6 +151,7 @@ class Task(ABC, Generic[C, R, Answer]):
         RunOptions: Options of `seqimg NAME run`; each field is a flag.
         columns: Names of the values in the rows that `show` yields, in their order; none if it yields pictures
             alone.
+        resizes: Whether `show` brings frames to the longer side `size` that was trained with; `run` says so.
         leading_metric: Which of `metrics()` selects the best model, stands first in every table and
             speaks in the verdict; its `higher_is_better` says which end is the good one.
 
@@ -164,6 +165,7 @@ class Task(ABC, Generic[C, R, Answer]):
 
     name: ClassVar[str]
     columns: ClassVar[tuple[str, ...]] = ()
+    resizes: ClassVar[bool] = False
     leading_metric: str
     Config: type[C]
     RunOptions: type[R]
@@ -255,7 +257,7 @@ class Task(ABC, Generic[C, R, Answer]):
         return None
 
     def reads(self, channels: int) -> bool:
-        """Tell whether a run can be given frames of so many channels: those of `config.channels`, or others too.
+        """Tell whether a model can be given frames of so many channels: those of `config.channels`, or others too.
 
         Args:
             channels: Channels of the frames.

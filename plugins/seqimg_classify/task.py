@@ -42,6 +42,7 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
     """
 
     name = "classify"
+    resizes = True
     leading_metric = "top1"
     columns = COLUMNS
     Config = ClassifyConfig

@@ -44,6 +44,7 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
     """
 
     name = "detect"
+    resizes = True
     columns = ("frame", "time", "track", "label", "score", "left", "top", "right", "bottom")
     leading_metric = "map50"
     Config = DetectConfig

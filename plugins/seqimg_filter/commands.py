@@ -1,11 +1,10 @@
 """What `seqimg filter run` and `seqimg filter shapes` do with a command line."""
 
-import glob
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ from seqimg.masking import masked
 from seqimg.publish import check_writable, publish_file
 from seqimg.sequences import ASSUMED_FPS, Moment, Span, open_configured
 from seqimg.sequences import Sequence as Source
-from seqimg.sequences.base import IMAGE_SUFFIXES
-from seqimg.sequences.formats import by_suffix
 from seqimg.sequences.pictures.patterns import is_pattern
 from seqimg_filter.chain import Chain
 from seqimg_filter.running import Filtered, filter_sequence, pipe_sequence
@@ -103,13 +100,7 @@ def _opened_beside(source: str, request: Request) -> Source:
     # How an array is read means nothing for a video beside it.
     alike = path.suffix.lower() == Path(request.source).suffix.lower()
     reading = request.reading if alike else ReadingConfig(on_error=request.reading.on_error)
-    if path.suffix.lower() not in IMAGE_SUFFIXES or by_suffix(path.name, "reader") or not path.is_file():
-        return open_configured(source, reading)
-    # As a pattern that fits this name alone.
-    pattern = f"{glob.escape(str(path)[:-1])}[{source[-1]}]"
-    still = open_configured(pattern, reading)
-    still.info = replace(still.info, path=source)
-    return still
+    return open_configured(source, reading, stills=True)
 
 
 def _check_stdout(*, quality: bool, keep_audio: bool) -> None:

@@ -50,6 +50,7 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
     """
 
     name = "predict"
+    resizes = True
     leading_metric = "mse"
     Config = PredictConfig
     RunOptions = PredictRun

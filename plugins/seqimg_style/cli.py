@@ -1,13 +1,12 @@
-"""`seqimg style picture`, and `stabilise` for frames that another program has worked on one by one."""
+"""`seqimg style stabilise`, for frames that another program has worked on one by one."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from seqimg.cli.fields import SectionedCommand, with_flags
-from seqimg.cli.task_options import Device, Model, Overwrite
-from seqimg_style.config import PictureRun
+from seqimg.cli.fields import SectionedCommand
+from seqimg.cli.task_options import Device, Overwrite
 
 __all__ = ["app"]
 
@@ -71,32 +70,3 @@ def stabilise(
         overwrite=overwrite,
         device=device,
     )
-
-
-def _picture(
-    source: Annotated[str, typer.Argument(metavar="PICTURE", help="One picture.", show_default=False)],
-    model: Model,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="OUT.png",
-            help="Picture to write. [PICTURE.style.png here]",
-            show_default=False,
-        ),
-    ] = None,
-    overwrite: Overwrite = False,
-    device: Device = "auto",
-    *,
-    flags: dict[str, object],
-) -> None:
-    """Paint one picture in the style of another."""
-    from seqimg.config import check_flags
-    from seqimg_style.single import paint_picture
-
-    options = check_flags(PictureRun, flags)
-    paint_picture(Path(source), model, options, out, overwrite=overwrite, device=device)
-
-
-app.command("picture", cls=SectionedCommand)(with_flags(_picture, flags=PictureRun))

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from seqimg.config import Config, Range, TaskConfig, Words
 
-__all__ = ["PictureRun", "StyleConfig", "StyleRun"]
+__all__ = ["StyleConfig", "StyleRun"]
 
 
 class StyleConfig(TaskConfig):
@@ -103,8 +103,8 @@ class StyleConfig(TaskConfig):
         return self
 
 
-class PictureRun(Config):
-    """Options of `seqimg style picture`."""
+class StyleRun(Config):
+    """Options of `seqimg style run`; there is no seed, for nothing in it is left to chance."""
 
     strength: float = Field(
         1.0,
@@ -120,6 +120,10 @@ class PictureRun(Config):
     keep_colour: bool = Field(
         False, description="Take the colours from the source, and only the strokes from the style."
     )
+    reset_on_cut: bool = Field(True, description="Begin afresh where another scene begins.")
+    memory: bool = Field(
+        True, description="Keep strokes on the things they are painted on; else every frame for itself."
+    )
 
     @field_validator("blend")
     @classmethod
@@ -127,12 +131,3 @@ class PictureRun(Config):
         if shares and (min(shares) < 0 or sum(shares) <= 0):
             raise ValueError("give shares that are not negative, one of them above 0")
         return shares
-
-
-class StyleRun(PictureRun):
-    """Options of `seqimg style run`."""
-
-    reset_on_cut: bool = Field(True, description="Begin afresh where another scene begins.")
-    memory: bool = Field(
-        True, description="Keep strokes on the things they are painted on; else every frame for itself."
-    )

@@ -9,7 +9,7 @@ from seqimg.cuts import Cuts
 from seqimg.errors import UsageError
 from seqimg.streaming import Stream
 from seqimg.task import Seen, Shown
-from seqimg_style.config import PictureRun, StyleRun
+from seqimg_style.config import StyleRun
 from seqimg_style.model import Restyler, colours
 
 __all__ = ["show", "wanted_amounts", "with_colour"]
@@ -55,7 +55,7 @@ def with_colour(picture: Tensor, source: Tensor) -> Tensor:
     return (source + shift).clamp(0, 1)
 
 
-def wanted_amounts(model: Restyler, options: PictureRun) -> Tensor:
+def wanted_amounts(model: Restyler, options: StyleRun) -> Tensor:
     """Return how much of each style is asked for, `[S]`.
 
     Raises:

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from seqimg.data import Clip, ClipSource, Datasets, FrameSource, Part, SequenceCount, fill_missing
 from seqimg.errors import SeqimgError, UsageError
 from seqimg_texture.config import TextureConfig
-from seqimg_texture.reading import open_examples
+from seqimg_texture.reading import Opened, open_examples
 
 __all__ = ["SMALLEST", "Crops", "example_datasets"]
 
@@ -109,6 +109,7 @@ def example_datasets(config: TextureConfig, part: Part) -> Datasets:
     try:
         opened = open_examples(config, resources)
         _check(opened.sources, opened.channels)
+        _check_as_learnt(config, opened)
         frames = _frames_at_once(config, opened.sources)
     except BaseException:
         resources.close()
@@ -154,6 +155,15 @@ def _check(sources: Sequence[FrameSource], channels: int) -> None:
             f"{sources[0].path} has {channels} channels",
             why="textures are learnt from grey pictures or from red, green and blue",
             hint="a picture without transparency",
+        )
+
+
+def _check_as_learnt(config: TextureConfig, opened: Opened) -> None:
+    # Frames of a run may have any number of channels, for nobody looks at them; here they are compared with.
+    if config.channels not in (0, opened.channels):
+        raise SeqimgError(
+            f"{opened.sources[0].path} has {opened.channels} channels",
+            why=f"the texture has {config.channels}",
         )
 
 

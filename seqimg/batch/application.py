@@ -80,7 +80,7 @@ class Application:
     def resampling(self) -> str | None:
         """Return what is done to frames so that they are as those the model was trained on; None if nothing is."""
         height, width = self.source.height, self.source.width
-        small = working_size(height, width, self.task.config.size)
+        small = working_size(height, width, self.task.config.size if self.task.resizes else 0)
         found = [f"{width}×{height} pixels to {small[1]}×{small[0]}"] if small != (height, width) else []
         if self._resampled and self.source.fps is not None:
             found.append(f"{float(self.source.fps):.4g} fps to {float(self.rate):.4g}")

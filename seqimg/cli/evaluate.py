@@ -163,7 +163,7 @@ def _warn_of_known(data: list[str], known: Sequence[str], part: Part, *, whole: 
 
 
 def _check(datasets: Datasets, task: Task[Any, Any, Any], model: Path, part: Part) -> None:
-    if datasets.channels != task.config.channels:
+    if not task.reads(datasets.channels):
         raise SeqimgError(
             f"the model in {model} cannot read these sequences",
             why=f"it was trained on frames of {task.config.channels} channels, these have {datasets.channels}",

@@ -61,7 +61,7 @@ def work(model: Path, source: str, reading: ReadingConfig, chosen: LiveOptions) 
     options = _options(loaded, chosen.values)
     camera = BrowserCamera(loaded.task.config.channels) if source == SOURCE else None
     opened = camera.opened if camera is not None else partial(open_configured, source, reading)
-    played = LiveSource(opened, loaded.task.config, str(model), loop=chosen.loop or camera is not None)
+    played = LiveSource(opened, loaded.task, str(model), loop=chosen.loop or camera is not None)
     place = listen(chosen.host, chosen.port, _FIRST_PORT)
     try:
         if camera is not None:

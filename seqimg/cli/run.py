@@ -26,10 +26,10 @@ from seqimg.masking import is_address, masked
 from seqimg.plugins import TaskSpec
 from seqimg.publish import check_writable, publish_file, write_json
 from seqimg.rows import ROW_FORMATS, RecordRows, rows_file
-from seqimg.sequences import open_configured
 from seqimg.sequences.base import Sequence as Source
 from seqimg.sequences.base import SequenceInfo
 from seqimg.sequences.formats import by_suffix
+from seqimg.sequences.open import is_still, open_configured
 from seqimg.sequences.pictures.patterns import is_pattern, plain_name
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.publishing import SavedSequence
@@ -75,9 +75,10 @@ def run(
         return
     check_single(source, chosen)
     record = None if out is not None else Path(f"{stem}.{spec.name}.json")
-    target = out or Path(f"{stem}.{spec.name}.mp4")
+    ending = ".png" if is_still(source) else ".mp4"
+    target = out or Path(f"{stem}.{spec.name}{ending}")
     _check_targets(target, record, overwrite=overwrite)
-    with open_configured(source, reading) as sequence:
+    with open_configured(source, reading, stills=True) as sequence:
         output().say(sequence.info.sentence())
         flow = flow_of(pace, sequence.info)
         work = _work(spec, sequence, model, loaded_options(spec, options, flow), device, flow)
@@ -188,7 +189,8 @@ def _told(target: Path) -> Callable[[Shown], None]:
 def _saved(target: Path, summary: Mapping[str, object]) -> str:
     if "rows_written" in summary:
         return f"Saved {target} ({summary['rows_written']} rows)"
-    return f"Saved {target} ({summary['frames_written']} frames)"
+    many = "" if summary["frames_written"] == 1 else f" ({summary['frames_written']} frames)"
+    return f"Saved {target}{many}"
 
 
 def _check_folder(many: Many, out: Path | None) -> None:

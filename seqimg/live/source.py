@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
-from seqimg.config import TaskConfig
 from seqimg.data import to_tensor
 from seqimg.errors import SeqimgError
 from seqimg.sequences.base import Sequence, SequenceInfo, TimedFrame
 from seqimg.sequences.prepared import prepared
 from seqimg.sequences.selection import Resampled, resample
-from seqimg.task import Seen
+from seqimg.task import Seen, Task
 
 __all__ = ["Captured", "Gate", "LiveSource"]
 
@@ -84,7 +84,7 @@ class LiveSource:
 
     Args:
         opened: Opens the sequence; called again for each start.
-        config: How frames are prepared.
+        task: Whose configuration says how frames are prepared.
         model: What the model is called in messages.
         loop: Whether to begin again at the end.
 
@@ -94,9 +94,10 @@ class LiveSource:
     """
 
     def __init__(
-        self, opened: Callable[[], Sequence], config: TaskConfig, model: str, *, loop: bool = False
+        self, opened: Callable[[], Sequence], task: Task[Any, Any, Any], model: str, *, loop: bool = False
     ) -> None:
-        self._opened, self._config, self._model, self._loop = opened, config, model, loop
+        self._opened, self._reads, self._model, self._loop = opened, task.reads, model, loop
+        self._config = task.config
         self._sequence: Sequence | None = None
         self._started: float | None = None  # when the lap began, or would have, had nothing held it up
         self.gate = Gate()
@@ -110,7 +111,7 @@ class LiveSource:
         """
         sequence = prepared(self._opened(), self._config.pre)
         self.info = sequence.info
-        if sequence.info.channels != self._config.channels:
+        if not self._reads(sequence.info.channels):
             sequence.close()
             raise SeqimgError(
                 f"the model in {self._model} cannot read {sequence.info.path}",

@@ -54,6 +54,12 @@ FORMATS: tuple[FormatSpec, ...] = (
         writer="seqimg.sequences.pictures.writer:PictureFolderWriter",
     ),
     FormatSpec(
+        name="picture",
+        summary="One picture, of sequences of one frame: PNG or JPEG.",
+        suffixes=(".png", ".jpg", ".jpeg"),
+        writer="seqimg.sequences.pictures.writer:PictureWriter",
+    ),
+    FormatSpec(
         name="tiff",
         summary="TIFF stack, one page a frame, of ImageJ and OME too: any dtype, any number of channels.",
         suffixes=(".tif", ".tiff"),

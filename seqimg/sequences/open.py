@@ -1,5 +1,6 @@
 """`open_sequence`: find the reader, say what is wrong with a path."""
 
+import glob
 import inspect
 import os
 from collections.abc import Callable, Iterable
@@ -11,12 +12,13 @@ from seqimg.config import ReadingConfig
 from seqimg.errors import UnavailableError, UsageError, did_you_mean
 from seqimg.masking import masked
 from seqimg.plugins.manager import plugin_host
-from seqimg.sequences.base import Fit, Gaps, OnError, Sequence
+from seqimg.sequences.base import IMAGE_SUFFIXES, Fit, Gaps, OnError, Sequence
+from seqimg.sequences.discovery import is_film
 from seqimg.sequences.finding import format_of
 from seqimg.sequences.formats import by_scheme, unlike_files
 from seqimg.sequences.isolated.request import Request, can_isolate
 
-__all__ = ["open_configured", "open_sequence"]
+__all__ = ["is_still", "open_configured", "open_sequence"]
 
 
 def open_sequence(
@@ -93,12 +95,26 @@ def open_sequence(
     return reader(place, **asked)
 
 
-def open_configured(source: str | os.PathLike[str], reading: ReadingConfig) -> Sequence:
+def is_still(source: str) -> bool:
+    """Tell whether a source is one picture, which alone is no sequence.
+
+    Example:
+        >>> is_still("frames/"), is_still("clip.mp4")
+        (False, False)
+    """
+    path = Path(source)
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not is_film(path)
+
+
+def open_configured(
+    source: str | os.PathLike[str], reading: ReadingConfig, *, stills: bool = False
+) -> Sequence:
     """Open a sequence as a configuration says, isolated where the system can; errors are those of `open_sequence`.
 
     Args:
         source: As `open_sequence` takes it.
         reading: How to read it.
+        stills: Whether one picture is taken for a sequence of one frame.
 
     Example:
         >>> import numpy as np
@@ -108,9 +124,11 @@ def open_configured(source: str | os.PathLike[str], reading: ReadingConfig) -> S
         ...     sequence.info.frame_count
         9
     """
-    low_high = reading.value_range
+    low_high, text = reading.value_range, os.fspath(source)
+    still = stills and is_still(text)
     sequence = open_sequence(
-        source,
+        # A picture is opened as a pattern that fits its name alone.
+        f"{glob.escape(text[:-1])}[{text[-1]}]" if still else source,
         on_error=reading.on_error,
         gaps=reading.gaps,
         axes=reading.axes or None,
@@ -121,6 +139,8 @@ def open_configured(source: str | os.PathLike[str], reading: ReadingConfig) -> S
         raw=reading.raw or None,
         isolate=can_isolate(),
     )
+    if still:
+        sequence.info = replace(sequence.info, path=text)
     return sequence if can_isolate() else _said_once(sequence)
 
 

@@ -241,9 +241,7 @@ def test_a_source_that_breaks_off_says_so() -> None:
 
 
 def test_frames_of_other_channels_are_refused_before_anything_is_served() -> None:
-    source = LiveSource(
-        lambda: Clip(lambda index: squares(index, channels=1), 3), glow().task.config, "models/a"
-    )
+    source = LiveSource(lambda: Clip(lambda index: squares(index, channels=1), 3), glow().task, "models/a")
     with pytest.raises(SeqimgError, match=r"the model in models/a cannot read clip\.mp4"):
         source.open()
 

@@ -26,7 +26,7 @@ def test_a_task_answers_as_frames_come_and_beside_itself_without_memory(name: st
     task = kind(kind.Config(channels=3, **GIVEN[name]))
     loaded = LoadedModel(task, task.build_model().eval(), {}, (), {}, {})
     options, moments = kind.while_live(kind.RunOptions()), list[Moment]()
-    source = LiveSource(clip_of(None, fps=25), task.config, "model")
+    source = LiveSource(clip_of(None, fps=25), task, "model")
     engine = Engine(loaded, source, options, torch.device("cpu"), moments.append)
     engine.start()
     try:

@@ -94,22 +94,24 @@ def test_shares_of_other_styles_are_refused(trained: Path, tmp_path: Path) -> No
 def test_a_picture_is_painted(trained: Path, tmp_path: Path) -> None:
     out = tmp_path / "painted.png"
     model = trained / "run/model"
-    said("style", "picture", trained / "one.png", "--model", model, "-o", out)
+    words = ("style", "run", trained / "one.png", "--model", model)
+    said(*words, "-o", out)
     with Image.open(out) as picture:
         assert picture.size == (70, 50)
         assert picture.mode == "RGB"
-    assert "exists" in refused("style", "picture", trained / "one.png", "--model", model, "-o", out)
-    assert "does not exist" in refused("style", "picture", tmp_path / "none.png", "--model", model)
-    assert "PNG" in refused(
-        "style", "picture", trained / "one.png", "--model", model, "-o", tmp_path / "a.mp4"
-    )
+    assert "exists" in refused(*words, "-o", out)
+    said(*words, "-o", tmp_path / "painted.jpg")
+    assert "does not exist" in refused("style", "run", tmp_path / "none.png", "--model", model)
+    several = ("style", "run", trained / "odd.npy", "--model", model, "-o", tmp_path / "one.png")
+    assert "there are more frames" in refused(*several)
+    assert not (tmp_path / "one.png").exists()
 
 
 def test_a_deep_grey_picture_stays_deep(trained: Path, tmp_path: Path) -> None:
     ramp = np.linspace(0, 65535, 48 * 40).reshape(40, 48).astype(np.uint16)
     Image.fromarray(ramp).save(tmp_path / "deep.png")
     out = tmp_path / "out.png"
-    said("style", "picture", tmp_path / "deep.png", "--model", trained / "run/model", "-o", out)
+    said("style", "run", tmp_path / "deep.png", "--model", trained / "run/model", "-o", out)
     from seqimg.sequences.pictures.images import read_picture
 
     assert read_picture(out).dtype == np.uint16
@@ -173,3 +175,9 @@ def test_a_grey_video_is_painted_by_a_model_of_colour(trained: Path, tmp_path: P
     out = tmp_path / "out.npy"
     said("style", "run", tmp_path / "grey.npy", "--model", trained / "run/model", "-o", out)
     assert np.load(out).shape == (5, 30, 44, 3)
+
+
+def test_grey_clips_are_measured_with_a_model_of_colour(trained: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "grey.npy", moving_square(6, (40, 44), 1))
+    out, _ = said("style", "eval", "--model", trained / "run/model", "--data", tmp_path / "grey.npy")
+    assert "flicker" in out

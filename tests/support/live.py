@@ -196,7 +196,7 @@ def engine_of(
 ) -> Engine:
     """Return an engine that is not started."""
     loaded = loaded or glow()
-    source = LiveSource(opened, loaded.task.config, "model", loop=loop)
+    source = LiveSource(opened, loaded.task, "model", loop=loop)
     return Engine(loaded, source, Glow.RunOptions(**options), torch.device("cpu"), publish)
 
 
@@ -285,7 +285,7 @@ def serving(
     loaded = loaded or glow()
     camera = BrowserCamera(3) if browser else None
     opened = camera.opened if camera is not None else opened or clip_of()
-    played = LiveSource(opened, loaded.task.config, "model", loop=loop)
+    played = LiveSource(opened, loaded.task, "model", loop=loop)
     if camera is not None:
         camera.gate = played.gate
     hub, said = Hub(), list[str]()

@@ -162,3 +162,18 @@ def test_a_video_is_learnt_with_its_motion_and_measured() -> None:
     assert said.code == 0, said.err
     figures = json.loads(said.out.splitlines()[-1])
     assert "motion_distance" in json.dumps(figures)
+
+
+def test_a_large_source_is_not_said_to_be_resampled(model: Path) -> None:
+    np.save("large.npy", np.zeros((2, 40, 640, 1), np.uint8))
+    said = run_command("texture", "run", "large.npy", "--model", model, "--settle", "0", "-o", "out.npy")
+    assert said.code == 0, said.err
+    assert "Resampled" not in said.err
+    assert np.load("out.npy").shape == (2, 40, 640, 3)
+
+
+def test_a_grey_example_is_not_what_a_texture_in_colour_is_measured_with(model: Path) -> None:
+    Image.fromarray(grain(64, 96, 1)[:, :, 0]).save("grey.png")
+    said = run_command("texture", "eval", "grey.png", "--model", model)
+    assert said.code == 1
+    assert "the texture has 3" in said.err

@@ -14,7 +14,7 @@ from seqimg.sequences.pictures.patterns import number_format, numbered_name
 from seqimg.sequences.pixels import EightBit, unsaid_notes
 from seqimg.sequences.pixeltypes import Pixels
 
-__all__ = ["PICTURE_SUFFIXES", "PictureFolderWriter", "check_replaceable"]
+__all__ = ["PICTURE_SUFFIXES", "PictureFolderWriter", "PictureWriter", "check_replaceable"]
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 """File name endings of the pictures that are written."""
@@ -60,7 +60,9 @@ class PictureFolderWriter(SequenceWriter):
     def write(self, frame: Pixels) -> None:
         """Append one frame."""
         self._count += 1
-        path = self._path / numbered_name(self._names, self._count)
+        self._put(self._path / numbered_name(self._names, self._count), frame)
+
+    def _put(self, path: Path, frame: Pixels) -> None:
         pixels = self._scale(frame) if self._scale else frame
         if self.codec == "png":
             write_png(path, pixels)
@@ -77,6 +79,38 @@ class PictureFolderWriter(SequenceWriter):
 
     def abort(self) -> None:
         """Hold nothing, so release nothing."""
+
+
+class PictureWriter(PictureFolderWriter):
+    """One picture, a PNG or JPEG, of a sequence of one frame.
+
+    Args:
+        path: The picture.
+        info: What it is; the ending of `info.path` tells the kind.
+        quality: As for folders.
+
+    Raises:
+        SequenceError: Such a picture cannot hold that many channels.
+        UsageError: Such a picture loses nothing, so has no quality.
+    """
+
+    def __init__(self, path: Path, info: SequenceInfo, *, quality: int | None = None) -> None:
+        super().__init__(path, info, names=Path(info.path).name, quality=quality)
+
+    def write(self, frame: Pixels) -> None:
+        """Write the one frame.
+
+        Raises:
+            SequenceError: It is the second one.
+        """
+        self._count += 1
+        if self._count > 1:
+            stem, suffix = Path(self._names).stem, Path(self._names).suffix
+            raise SequenceError(
+                f"{self._info.path} is one picture, and there are more frames",
+                hint=f"-o {stem}.mp4, or -o {stem}/%05d{suffix}",
+            )
+        self._put(self._path, frame)
 
 
 def write_tiff(path: Path, pixels: Pixels, fill_value: float | None) -> None:
