@@ -115,14 +115,14 @@ class Restyler(nn.Module):
 
 
 def colours(frames: Tensor) -> Tensor:
-    """Return frames `[…, C, H, W]` with three channels: grey is seen as colour.
+    """Return frames `[…, C, H, W]` with three channels: grey is seen as colour, transparency is left out.
 
     Raises:
-        SeqimgError: C is neither 1 nor 3.
+        SeqimgError: C is none of 1, 3 and 4.
     """
-    if frames.ndim < 4 or frames.shape[-3] not in (1, 3):
+    if frames.ndim < 4 or frames.shape[-3] not in (1, 3, 4):
         raise SeqimgError(
             f"frames of shape {tuple(frames.shape)} cannot be restyled",
-            why="they need 3 channels for red, green and blue, or 1 for grey",
+            why="they need 3 channels for red, green and blue, 4 with transparency, or 1 for grey",
         )
-    return frames.expand(*frames.shape[:-3], 3, *frames.shape[-2:])
+    return frames[..., :3, :, :].expand(*frames.shape[:-3], 3, *frames.shape[-2:])

@@ -84,8 +84,8 @@ class StyleTask(Task[StyleConfig, StyleRun, Tensor]):
         return settled
 
     def reads(self, channels: int) -> bool:
-        """Tell whether frames are in colour or grey: grey is painted as if it were in colour."""
-        return channels in (1, 3)
+        """Tell whether frames are in colour or grey: grey is painted as if it were in colour, transparency left out."""
+        return channels in (1, 3, 4)
 
     def build_model(self) -> Restyler:
         """Build the untrained model."""

@@ -95,7 +95,7 @@ def run(
         raise work.broken
     if interrupted:
         raise KeyboardInterrupt
-    if not work.source.live:
+    if not work.source.live and not is_still(source):  # one picture cannot be measured
         again: list[str | Path] = ["--model", model, *reading_flags(reading)]
         output().hint(_next(work.task, masked(source), again, stem, rows="rows_written" in summary))
 

@@ -181,3 +181,16 @@ def test_grey_clips_are_measured_with_a_model_of_colour(trained: Path, tmp_path:
     np.save(tmp_path / "grey.npy", moving_square(6, (40, 44), 1))
     out, _ = said("style", "eval", "--model", trained / "run/model", "--data", tmp_path / "grey.npy")
     assert "flicker" in out
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(4, np.uint8), (4, np.uint16), (1, np.uint8)])
+def test_pictures_of_other_channels_are_painted_in_colour(
+    trained: Path, tmp_path: Path, channels: int, dtype: type
+) -> None:
+    from seqimg.sequences.pictures.images import read_picture, write_png
+
+    top = np.iinfo(dtype).max
+    write_png(tmp_path / "a [1].png", np.random.default_rng(0).integers(0, top, (20, 31, channels), dtype))
+    out = tmp_path / "out.png"
+    said("style", "run", tmp_path / "a [1].png", "--model", trained / "run/model", "-o", out)
+    assert (read_picture(out).shape, read_picture(out).dtype) == ((20, 31, 3), dtype)
