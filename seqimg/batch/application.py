@@ -15,6 +15,7 @@ from seqimg.batch.steady import Held
 from seqimg.config import Config
 from seqimg.data import to_frame, working_size
 from seqimg.errors import SeqimgError
+from seqimg.interrupts import heed_interrupt
 from seqimg.modelfolder import LoadedModel
 from seqimg.sequences.base import ASSUMED_FPS, Sequence
 from seqimg.sequences.pixeltypes import Pixels
@@ -146,6 +147,7 @@ class Application:
 
     def _answers(self, advance: Callable[[], object]) -> Iterator[tuple[Shown, Moment]]:
         """Yield what the task says and when that is about; the task works in a thread of its own."""
+        heed_interrupt()
         if not self.flow.overlap:
             yield from self._told(advance)
             return

@@ -17,6 +17,7 @@ from seqimg import __version__
 from seqimg.cli.errors import report
 from seqimg.cli.output import configure, output
 from seqimg.cli.root import RootGroup
+from seqimg.interrupts import PRESSED
 from seqimg.plugins.discovery import ALLOW_VARIABLE
 from seqimg.plugins.manager import reset_plugin_host
 
@@ -119,20 +120,20 @@ def _run(args: list[str], *, version: bool) -> int:
 def _watching_for_interrupts() -> Iterator[threading.Event]:
     """Raise KeyboardInterrupt on Ctrl-C as ever, and remember that it was.
 
-    In the middle of an import the exception may be lost, and something else fails in consequence.
+    In the middle of an import the exception may be lost, and something else fails in consequence, or nothing does.
     """
-    event = threading.Event()
+    PRESSED.clear()
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not _in_main_thread():
-        yield event
+        yield PRESSED
         return
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
-        event.set()
+        PRESSED.set()
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, on_interrupt)
     try:
-        yield event
+        yield PRESSED
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from seqimg.interrupts import heed_interrupt
+
 __all__ = ["TERMINATED", "StopRequest", "asked_to_stop"]
 
 TERMINATED = 143
@@ -33,6 +35,7 @@ def asked_to_stop() -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
+    heed_interrupt()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def restore() -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from seqimg import modelfolder
+from seqimg.interrupts import PRESSED
+from seqimg.testing import run_command
 from tests.support.cli import contents, start
 
 # A shell sees 130 either way: Python may choose to end by the signal itself.
@@ -85,3 +87,18 @@ def test_an_interrupted_demo_leaves_the_one_before() -> None:
 
     _stopped(trains, "demo", "--steps", "1000000", "--minutes", "0")
     assert contents(Path.cwd()) == kept
+
+
+@pytest.mark.parametrize("work", ["train", "run"])
+def test_a_lost_interrupt_is_heeded_before_long_work(
+    media: Path, model: Path, tiny: list[str], work: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of an import the exception may be lost; here it is before there was anything to lose."""
+    with monkeypatch.context() as patched:
+        patched.setattr(PRESSED, "clear", lambda: None)
+        PRESSED.set()
+        given = {"train": tiny, "run": ["--model", str(model)]}
+        found = run_command("predict", work, media / "good.mp4", *given[work])
+    PRESSED.clear()
+    assert found.code == 130
+    assert contents(Path.cwd()) == {}
