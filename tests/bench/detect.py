@@ -13,7 +13,7 @@ from seqimg_detect.config import DetectConfig
 from seqimg_detect.task import DetectTask
 
 DATA = "demo:tracks?objects=5&clutter=4&bars=0&screens=2&noise=0.08&pace=2&scale=1.4"
-STEPS = 3200
+STEPS = 5200
 SAID = 250  # steps from one line to the next
 
 
