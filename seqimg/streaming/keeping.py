@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from seqimg import __version__
 from seqimg.errors import SeqimgError
-from seqimg.plugins.reports import one_line
+from seqimg.plugins.reports import one_line, reason_of
 from seqimg.publish import publish_file
 from seqimg.tensorfiles import damaged, open_tensors, parse_json
 
@@ -80,7 +80,8 @@ def read_state(path: Path, model: str, known: Mapping[str, type]) -> Any:
         about = _about(path, file.metadata)
         if about["model"] != model:
             raise SeqimgError(
-                f"{path} is of another model", why=f"of weights {about['model']:.16}, these are {model}"
+                f"{path} is of another model",
+                why=f"of weights {one_line(about['model'], 16)}, these are {model}",
             )
         try:
             tensors: dict[str, Tensor] = load_tensors(file.content())
@@ -183,8 +184,7 @@ class _Spelling:
 def _built(node: Any, tensors: Mapping[str, Tensor], known: Mapping[str, type]) -> Any:
     """Undo `_spelt`."""
     if "tensor" in node:
-        tensor = tensors[node["tensor"]]
-        return tensor.contiguous(memory_format=torch.channels_last) if node.get("channels_last") else tensor
+        return _laid_out(tensors[node["tensor"]], bool(node.get("channels_last")))
     if "value" in node:
         value = node["value"]
         if value is not None and not isinstance(value, bool | int | float | str):
@@ -198,7 +198,18 @@ def _built(node: Any, tensors: Mapping[str, Tensor], known: Mapping[str, type]) 
     if "dict" in node:
         return {_name(key): _built(part, tensors, known) for key, part in node["dict"]}
     named = {str(key): _built(part, tensors, known) for key, part in node["fields"]}
-    return known[node["class"]](**named)
+    try:
+        return known[node["class"]](**named)
+    except Exception as error:  # a model's own class may refuse what it is given with anything
+        raise ValueError(f"{node['class']} cannot be made of it: {reason_of(error)}") from error
+
+
+def _laid_out(tensor: Tensor, channels_last: bool) -> Tensor:
+    if not channels_last:
+        return tensor
+    if tensor.ndim != 4:
+        raise ValueError(f"a tensor of {tensor.ndim} dimensions has no channels to be last")
+    return tensor.contiguous(memory_format=torch.channels_last)
 
 
 def _name(key: Any) -> str | int:

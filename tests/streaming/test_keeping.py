@@ -30,6 +30,15 @@ class Record:
     count: int
 
 
+@dataclass(frozen=True)
+class Picky:
+    side: int
+
+    def __post_init__(self) -> None:
+        if self.side != 1:
+            raise RuntimeError("one side is enough")
+
+
 class Odd(nn.Module):
     """Carries whatever it was made with."""
 
@@ -202,6 +211,30 @@ def test_a_header_that_makes_no_sense_is_refused(
     with pytest.raises(SeqimgError, match=r"damaged|no state"):
         stream.restore(path)
     assert stream.state_dict() == before  # the same objects
+
+
+@pytest.mark.parametrize(
+    ("carried", "words", "others"),
+    [
+        (torch.arange(3.0), '{"tensor": "0"}', '{"tensor": "0", "channels_last": true}'),
+        (Picky(1), '["side", {"value": 1}]', '["side", {"value": 2}]'),
+    ],
+)
+def test_a_tree_that_cannot_be_built_is_refused(
+    carried: Any, words: str, others: str, tmp_path: Path
+) -> None:
+    stream, path = Stream(Odd(carried)), tmp_path / "a.safetensors"
+    stream.step(torch.rand(3, 4, 4))
+    stream.save(path)
+
+    def change(about: dict[str, Any]) -> None:
+        tree = json.dumps(about["tree"])
+        assert words in tree
+        about["tree"] = json.loads(tree.replace(words, others))
+
+    _rewritten(path, change)
+    with pytest.raises(SeqimgError, match="damaged"):
+        stream.restore(path)
 
 
 @given(data=st.data())
