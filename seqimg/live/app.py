@@ -19,7 +19,7 @@ from seqimg.live.hub import Viewer, packed
 from seqimg.live.studio import Studio
 from seqimg.live.words import read
 
-__all__ = ["ASSETS", "FULL", "LiveApp"]
+__all__ = ["ASSETS", "ENDS", "FULL", "LiveApp"]
 
 ASSETS = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -31,6 +31,9 @@ ASSETS = {
 
 FULL = 4008
 """WebSocket code: as many look as may."""
+
+ENDS = 1012
+"""WebSocket code: the server ends."""
 
 
 class LiveApp:
@@ -113,6 +116,9 @@ class LiveApp:
             while True:
                 await viewer.woken.wait()
                 viewer.woken.clear()
+                if viewer.leaving:
+                    await socket.close(ENDS)
+                    return
                 while viewer.notes:
                     await _say(socket, viewer.notes.popleft())
                 if viewer.status_due:

@@ -28,6 +28,10 @@ class Viewer:
         parts: What it wants to see.
         quality: How good.
         latency: Milliseconds from when a frame came until this viewer had it on the screen and said so.
+        woken: Set when there may be something to send.
+        notes: What is to be said to this viewer alone.
+        status_due: Whether it is to be told how things stand.
+        leaving: Whether it is to be told that the server ends.
     """
 
     parts: tuple[Part, ...] = ("output",)
@@ -36,6 +40,7 @@ class Viewer:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     notes: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=8))
     status_due: bool = True
+    leaving: bool = False
     _sent: int = 0
     _flying: dict[int, float] = field(default_factory=dict)
 
@@ -103,6 +108,12 @@ class Hub:
         """Have every viewer told how things stand."""
         for viewer in self.viewers:
             viewer.status_due = True
+            viewer.woken.set()
+
+    def dismiss(self) -> None:
+        """Have every viewer told that the server ends."""
+        for viewer in self.viewers:
+            viewer.leaving = True
             viewer.woken.set()
 
     def _wake(self) -> None:

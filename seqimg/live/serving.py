@@ -29,6 +29,7 @@ _CONNECTIONS = 64
 _SILENT = 10.0  # seconds that a connection may stand without asking for anything
 _TICK = 0.5  # seconds between looks at how things stand
 _GRACE = 2  # seconds that connections have to end
+_FAREWELL = 1.0  # seconds, of those, that pages have to take in that it ends
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ class LiveServer:
         self.token = fresh_secret()
         self.router = LiveApp(studio, self._pool, camera).router()
         self.app = Guard(self._reported, token=self.token, names=place.names, port=place.port)
-        self._server = uvicorn.Server(
+        self._server = _Server(
+            studio.hub.dismiss,
             uvicorn.Config(
                 self.app,
                 http=_Limited,
@@ -136,7 +138,7 @@ class LiveServer:
                 timeout_keep_alive=5,
                 timeout_graceful_shutdown=_GRACE,
                 h11_max_incomplete_event_size=16 * 1024,
-            )
+            ),
         )
 
     @property
@@ -190,6 +192,27 @@ class LiveServer:
             where = traceback.extract_tb(error.__traceback__)[-1]
             self._tell(f"the page's server failed: {type(error).__name__}: {error} ({where.name})")
             raise
+
+
+class _Server(uvicorn.Server):
+    """A server that lets pages answer its farewell.
+
+    Uvicorn closes a WebSocket's connection right after its closing frame. What a page has sent and nobody has read
+    turns that into a reset, by which the page loses the frame, and takes the end for a failure of the network.
+    """
+
+    def __init__(self, dismiss: Callable[[], object], config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._dismiss = dismiss
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._dismiss()
+        end = time.monotonic() + _FAREWELL
+        while time.monotonic() < end and not all(
+            isinstance(connection, H11Protocol) for connection in self.server_state.connections
+        ):
+            await asyncio.sleep(0.01)
+        await super().shutdown(sockets)
 
 
 class _Limited(H11Protocol):

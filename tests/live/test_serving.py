@@ -3,7 +3,9 @@
 import io
 import json
 import socket
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -319,6 +321,28 @@ def _closing(page: Page) -> int | None:
             page.take(answer=False)
     except ConnectionClosed as closed:
         return closed.rcvd.code if closed.rcvd is not None else None
+
+
+def test_who_talks_while_it_ends_is_told_too() -> None:
+    for _ in range(3):
+        with serving(clip_of(None, fps=500)) as served:
+            viewer = Page(served.stack.enter_context(served.socket()))
+            viewer.take()
+            gone = threading.Event()
+
+            def talk(viewer: Page = viewer, gone: threading.Event = gone) -> None:
+                with suppress(ConnectionClosed):
+                    while not gone.is_set():
+                        viewer.say(drawn=0)
+
+            talker = threading.Thread(target=talk)
+            talker.start()
+            served.server.stop()
+            try:
+                assert _closing(viewer) == 1012, "the connection was reset"
+            finally:
+                gone.set()
+                talker.join(20)
 
 
 def test_a_taken_port_is_passed_over_or_told() -> None:
