@@ -1,13 +1,14 @@
 """Recipes of frame prediction at equal wall-clock: moving digits, 64×64, two digits, 10 frames in, 10 out.
 
-Every recipe is trained for the same minutes with the same loop on the same stream of sequences, its schedule brought to
-fit, and measured on the same generated sequences as it goes. A line a training goes to a JSON-lines file; what is in it
-is not done again, so the script may be stopped and started at any time. With `--table` it prints what the file holds.
+First the pace of every recipe is measured: the seconds that a step takes on a machine that does nothing else. Then each
+is trained with the same loop on the same stream of sequences for as many steps as the minutes hold at its pace, so that
+what else the machine does in the meantime decides nothing, and measured on the same generated sequences as it goes. A
+line a pace and a training goes to a JSON-lines file; what is in it is not done again, so the script may be stopped and
+started at any time, and several may work side by side. With `--table` it prints what the file holds.
 
+To measure the paces:     python tests/bench/recipes.py --pace
 To choose the default:    python tests/bench/recipes.py --minutes 5 --seeds 0
 To compare the best ones: python tests/bench/recipes.py --minutes 10 --seeds 0,1,2 --only NAME,NAME,conv_lstm_s
-
-It wants a machine to itself: the clock on the wall decides how much each recipe learns.
 """
 
 import argparse
@@ -17,15 +18,19 @@ import platform
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 PIXELS = 64 * 64
-LONGEST = 1_000_000  # steps; the minutes decide
+WARM, TIMED = 6, 30  # steps
 FIT = {"context": 10, "horizon": 10, "crop": 64, "size": 0, "loss": "mse", "augment": (), "batch_size": 16}
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
+    "default_bf16": {"precision": "bf16"},
+    "default_wide_bf16": {"widths": (48, 96), "precision": "bf16"},
+    "default_patch2_bf16": {"patch": 2, "precision": "bf16"},
     "conv_gru": {"widths": (48, 96), "patch": 2, "motion": False, "cuts": False},
     "conv_gru_patch4": {"widths": (64, 128), "patch": 4, "motion": False, "cuts": False},
     "conv_gru_motion": {"widths": (48, 96), "patch": 2, "cuts": False},
@@ -103,12 +108,8 @@ def stacked(widths: Sequence[int]) -> Any:
     return Stack()
 
 
-def train(name: str, seed: int, minutes: float, every: float) -> dict[str, Any]:
-    """Train one recipe and return what there is to say of it."""
-    import torch
-
-    from seqimg.training.dryrun import summarise_model
-    from seqimg.training.loop import StepReport, Trainer
+def task_of(name: str, seed: int, steps: int) -> Any:
+    """Return the task of one recipe."""
     from seqimg_predict.config import PredictConfig
     from seqimg_predict.task import PredictTask
 
@@ -117,47 +118,65 @@ def train(name: str, seed: int, minutes: float, every: float) -> dict[str, Any]:
             return stacked(self.config.widths)
 
     config = PredictConfig(**{
-        "data": ("demo:moving-digits",), "steps": LONGEST, "minutes": minutes, "seed": seed, "device": "cpu",
-        "validate_every": LONGEST, "validation_clips": 48, **FIT, **RECIPES[name],
+        "data": ("demo:moving-digits",), "steps": steps, "seed": seed, "device": "cpu",
+        "validate_every": steps, "validation_clips": 48, **FIT, **RECIPES[name],
     })  # fmt: skip
-    task = (Stacked if name.startswith("conv_lstm_s") else PredictTask)(config)
+    return (Stacked if name.startswith("conv_lstm_s") else PredictTask)(config)
+
+
+def pace(name: str) -> dict[str, Any]:
+    """Return the median seconds of a step, what comes between two steps included."""
+    from seqimg.training.loop import StepReport, Trainer
+
+    task, ends = task_of(name, 0, WARM + TIMED + 1), list[float]()
+    with task.datasets() as data:
+        task = task.settled(data)
+
+        def note(report: StepReport) -> None:
+            ends.append(perf_counter())
+
+        Trainer(task, data, note).train()
+    steps = [after - before for before, after in pairwise(ends[WARM : WARM + TIMED])]
+    return {"pace": name, "seconds_a_step": statistics.median(steps), "fastest": min(steps)}
+
+
+def train(name: str, seed: int, minutes: float, second: float, every: float) -> dict[str, Any]:
+    """Train one recipe, whose steps take so many seconds each, and return what there is to say of it."""
+    import torch
+
+    from seqimg.training.dryrun import summarise_model
+    from seqimg.training.loop import StepReport, Trainer
+
+    steps = round(minutes * 60 / second)
+    task = task_of(name, seed, steps)
     curve: list[dict[str, float]] = []
     with task.datasets() as data:
         task = task.settled(data)
+        config = task.config
         model = summarise_model(task, task.build_model(), data, torch.device("cpu"))
         # Of a backward pass twice as much as of a forward pass.
         each = 3 * config.batch_size * model.multiply_adds * model.frames
 
         def note(report: StepReport) -> None:
             if report.validation is not None:
-                seconds = trainer.result.seconds
-                error = report.validation["mse"] * PIXELS
+                error, seconds = report.validation["mse"] * PIXELS, report.step * second
                 curve.append({"seconds": round(seconds, 1), "gmacs": report.step * each / 1e9, "mse": error})
-                print(
-                    f"{name} seed {seed}: {seconds:.0f} s, step {report.step}, {error:.2f}", file=sys.stderr
-                )
+                print(f"{name} seed {seed}: {seconds:.0f} s, step {report.step}, {error:.2f}", flush=True)
 
-        trainer = Trainer(task, data, note)
-        measured = perf_counter()
-
-        def due() -> bool:
-            nonlocal measured
-            if trainer.result.steps < trainer.plan.steps and perf_counter() - measured < every:
-                return False
-            measured = perf_counter()
-            return True
-
-        trainer.validates = due  # type: ignore[method-assign]
+        trainer, between = Trainer(task, data, note), max(1, round(every / second))
+        trainer.validates = (  # type: ignore[method-assign]
+            lambda: trainer.result.steps % between == 0 or trainer.result.steps == steps
+        )
         trained = trainer.train()
     return {
-        "name": name, "seed": seed, "minutes": minutes, "steps": trained.steps, "seconds": trained.seconds,
+        "name": name, "seed": seed, "minutes": minutes, "steps": trained.steps, "seconds_a_step": second,
         "parameters": model.parameters, "gmacs_a_step": each / 1e9, "mse_per_frame": curve[-1]["mse"],
         "curve": curve, "recipe": RECIPES[name],
     }  # fmt: skip
 
 
 def done(path: Path) -> list[dict[str, Any]]:
-    """Return the trainings that the file holds; a last line that was not finished counts for nothing."""
+    """Return the paces and trainings that the file holds; a line that was not finished counts for nothing."""
     found = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
@@ -171,7 +190,7 @@ def table(runs: Iterable[dict[str, Any]], minutes: float) -> str:
     """Lay out the trainings of so many minutes, best first, as Markdown."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
-        if run["minutes"] == minutes:
+        if run.get("minutes") == minutes:
             groups.setdefault(run["name"], []).append(run)
     lines = ["| recipe | MSE per frame | seeds | steps | parameters | giga multiply-adds a step |"]
     lines += ["|---|---|---|---|---|---|"]
@@ -194,7 +213,7 @@ def plot(runs: Iterable[dict[str, Any]], minutes: float, path: Path) -> None:
 
     figure = Figure(figsize=(12, 5), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    for number, run in enumerate(run for run in runs if run["minutes"] == minutes and run["seed"] == 0):
+    for number, run in enumerate(run for run in runs if run.get("minutes") == minutes and run["seed"] == 0):
         for axis, key in zip(axes, ("seconds", "gmacs"), strict=True):
             xs = [point[key] for point in run["curve"]]
             axis.plot(
@@ -205,6 +224,39 @@ def plot(runs: Iterable[dict[str, Any]], minutes: float, path: Path) -> None:
     axes[1].set(xlabel="giga multiply-adds", xscale="log")
     axes[0].legend(fontsize=7)
     figure.savefig(path)
+
+
+def work(names: Sequence[str], options: argparse.Namespace) -> None:
+    """Measure or train what the file does not hold yet."""
+    import torch
+
+    from seqimg.kernels.allocator import keep_freed_memory
+
+    keep_freed_memory()
+    machine = {"torch": torch.__version__, "threads": torch.get_num_threads(), "cpu": platform.machine()}
+    paces = {line["pace"]: line["seconds_a_step"] for line in done(options.file) if "pace" in line}
+    if options.pace:
+        for name in names:
+            if name not in paces:
+                keep(options.file, {**pace(name), **machine})
+        return
+    if lacking := [name for name in names if name not in paces]:
+        sys.exit(f"--pace first, for {', '.join(lacking)}")
+    for seed in map(int, options.seeds.split(",")):
+        for name in names:
+            known = {
+                (run["name"], run["seed"], run["minutes"]) for run in done(options.file) if "name" in run
+            }
+            if (name, seed, options.minutes) not in known:
+                run = train(name, seed, options.minutes, paces[name], options.every)
+                keep(options.file, {**run, **machine})
+
+
+def keep(path: Path, line: dict[str, Any]) -> None:
+    """Add a line to the file."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    print({key: value for key, value in line.items() if key != "curve"}, flush=True)
 
 
 def main() -> int:
@@ -221,6 +273,9 @@ def main() -> int:
     parser.add_argument(
         "--file", type=Path, default=Path("recipes.jsonl"), help="what was done [recipes.jsonl]"
     )
+    parser.add_argument(
+        "--pace", action="store_true", help="train nothing; measure the pace of each recipe, alone"
+    )
     parser.add_argument("--table", action="store_true", help="train nothing; print the table")
     parser.add_argument("--plot", type=Path, help="draw the curves into this PNG")
     options = parser.parse_args()
@@ -228,24 +283,8 @@ def main() -> int:
     if unknown := set(names) - set(RECIPES):
         parser.error(f"there is no recipe {', '.join(sorted(unknown))}; there are {', '.join(RECIPES)}")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command does
-    known = {(run["name"], run["seed"], run["minutes"]) for run in done(options.file)}
-    for seed in [] if options.table else map(int, options.seeds.split(",")):
-        for name in names:
-            if (name, seed, options.minutes) in known:
-                continue
-            import torch
-
-            from seqimg.kernels.allocator import keep_freed_memory
-
-            keep_freed_memory()
-            machine = {
-                "torch": torch.__version__,
-                "threads": torch.get_num_threads(),
-                "cpu": platform.machine(),
-            }
-            run = {**train(name, seed, options.minutes, options.every), **machine}
-            with options.file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(run) + "\n")
+    if not options.table:
+        work(names, options)
     runs = done(options.file)
     print(table(runs, options.minutes))
     if options.plot is not None:
