@@ -200,6 +200,22 @@ def test_other_formats_say_what_to_do(folder: Path, changes: dict[str, object], 
     _refused(folder, said)
 
 
+def test_where_there_is_no_model_another_folder_is_suggested(folder: Path) -> None:
+    def suggested(name: str) -> str | None:
+        with pytest.raises(SeqimgError, match="is not a model folder") as found:
+            seqimg.load(name)
+        return found.value.hint
+
+    assert suggested("nothere") == "seqimg predict train --help"
+    shutil.copytree(folder, "runs/predict/2026-11-26-1/model")
+    Path("runs/latest").symlink_to("predict/2026-11-26-1")
+    assert suggested("nothere") == "runs/latest/model"
+    assert suggested("runs/predict/2026-11-26-1") == "runs/predict/2026-11-26-1/model"
+    assert suggested("runs/predict/2026-11-26-11") == "runs/predict/2026-11-26-1/model"
+    shutil.copytree(folder, "small")
+    assert suggested("smal") == "small"
+
+
 def test_a_missing_plugin_is_named(folder: Path) -> None:
     plugin = {"name": "radar", "distribution": "seqimg-radar", "version": "0.3\x1b[31m"}
     _change(folder, task="radar", plugin=plugin)

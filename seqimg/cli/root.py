@@ -76,11 +76,19 @@ class LazyCommand(TyperCommand):
         if not resilient and self.name not in _REPAIR and not any(word in _HELP for word in args):
             _mention_failures(plugin_host())
         command: Any = get_command(self._build())
+        _keep_summaries_whole(command)
         # These belong to the root alone; Typer adds them to every app that does not say otherwise.
         command.params = [
             p for p in command.params if p.name not in ("install_completion", "show_completion")
         ]
         return command.make_context(info_name, args, parent=parent, **extra)
+
+
+def _keep_summaries_whole(command: Any) -> None:
+    """Give the commands of a group summaries of their own: those that help makes from longer texts are cut off."""
+    for inner in getattr(command, "commands", {}).values():
+        inner.short_help = inner.short_help or " ".join((inner.help or "").partition("\n\n")[0].split())
+        _keep_summaries_whole(inner)
 
 
 def _commands(host: PluginHost) -> Sequence[LazyCommand]:

@@ -165,6 +165,7 @@ def load(path: str | Path, *, task: str | None = None, device: str | torch.devic
         ...
         seqimg.errors.SeqimgError: no/such/folder is not a model folder
         it does not exist
+        Try: seqimg predict train --help
     """
     folder = Path(path)
     record = read_record(folder)

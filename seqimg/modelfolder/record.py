@@ -3,11 +3,12 @@
 import re
 import stat
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from seqimg import __version__
-from seqimg.errors import SeqimgError, UnavailableError
+from seqimg.errors import SeqimgError, UnavailableError, did_you_mean
 from seqimg.plugins.manager import plugin_host
 from seqimg.plugins.reports import one_line
 from seqimg.task import Task
@@ -20,6 +21,7 @@ FORMAT = 2
 
 CONFIG = "config.json"
 MAX_CONFIG_BYTES = 10_000_000
+_LOOKED_AT = 1000  # entries of a folder among which a near name is looked for
 
 _NEEDS = "0.1.0"  # the first seqimg that reads `FORMAT`
 _VERSION = re.compile(r"\d[\w.+-]{0,30}")
@@ -73,13 +75,12 @@ def read_record(folder: Path) -> dict[str, Any]:
     """
     if not folder.is_dir():
         why = "it is a file" if folder.exists() else "it does not exist"
-        raise SeqimgError(f"{folder} is not a model folder", why=why)
+        raise SeqimgError(f"{folder} is not a model folder", why=why, hint=_another(folder))
     path = folder / CONFIG
     try:
         record = parse_json(_content(path))
     except FileNotFoundError as error:
-        inside = folder / "model"
-        hint = f"--model {inside}" if (inside / CONFIG).exists() else None
+        hint = _another(folder)
         raise SeqimgError(f"{folder} is not a model folder", why=f"it has no {CONFIG}", hint=hint) from error
     except (OSError, ValueError, RecursionError) as error:
         raise SeqimgError(f"cannot read {path}", why=_reason(error)) from error
@@ -112,6 +113,18 @@ def check_own(path: Path) -> None:
         target = Path()
     if not any(target.is_relative_to(place) for place in places):
         raise ValueError("it is a link that leads out of the folder")
+
+
+def _another(folder: Path) -> str:
+    """Return what to try in place of a folder that holds no model."""
+    around = folder.parent
+    try:
+        names = [path.name for path in islice(around.iterdir(), _LOOKED_AT)]
+    except OSError:
+        names = []
+    near = did_you_mean(folder.name, names) or folder.name
+    places = (folder / "model", around / near, around / near / "model", Path("runs/latest/model"))
+    return next((str(place) for place in places if (place / CONFIG).is_file()), "seqimg predict train --help")
 
 
 def _content(path: Path) -> bytes:

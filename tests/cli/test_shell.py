@@ -33,6 +33,13 @@ def test_help_is_plain_and_complete(cli: Cli, arguments: list[str]) -> None:
         assert max(map(len, shown.stdout.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("group", ["predict", "style", "data", "plugins", "model", "filter", "export"])
+def test_help_of_a_group_cuts_no_summary_short(cli: Cli, group: str) -> None:
+    listed = cli(group, "--help").stdout.partition("Commands:")[2]
+    assert listed
+    assert "..." not in listed
+
+
 def test_help_names_every_default_and_keeps_the_kinds_apart(cli: Cli) -> None:
     shown = cli("predict", "train", "--help").stdout
     headings = ["Arguments:", "Options:", "Reading sequences:", "Training:", "Options of this task:"]
