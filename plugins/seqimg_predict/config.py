@@ -164,9 +164,7 @@ class PredictRun(Config):
         description="Predict from every frame; write what came, what was predicted --horizon frames before, and "
         "the difference, side by side.",
     )
-    every: int = Field(
-        1, ge=1, le=10_000, description="With --rolling: predict only from each so-manieth frame."
-    )
+    every: int = Field(1, ge=1, le=10_000, description="With --rolling: predict from every N-th frame only.")
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:

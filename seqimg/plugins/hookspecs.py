@@ -93,7 +93,7 @@ def seqimg_kernels() -> Iterable[KernelSpec]:
 
 @hookspec
 def seqimg_tasks() -> Iterable[TaskSpec]:
-    """Tasks; each becomes a command group `seqimg NAME train | eval | run`.
+    """Tasks; each becomes a command group `seqimg NAME train | run | eval | export`.
 
     Example:
         >>> from seqimg.plugins import TaskSpec, hookimpl

@@ -1,11 +1,15 @@
 """What the reference says is what the program has: made pages are up to date, nothing is missing from the others."""
 
 import re
+import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from seqimg.plugins import resolve
+from seqimg.config import TaskConfig
+from seqimg.plugins import builtin, resolve
+from seqimg.plugins.builtin_formats import FORMATS
 from tests.docs.public_api import MODULES
 from tests.docs.reference.commands import command_names
 from tests.docs.reference.hooks import hook_names
@@ -63,6 +67,28 @@ def test_every_figure_is_defined(task: str) -> None:
         assert all(len(words) > 20 for words in made.conventions().values())
 
 
+def test_the_settings_of_a_task_have_its_own_defaults() -> None:
+    page = read("settings.md")
+    for spec in own_tasks():
+        part = page.partition(f"### {spec.name}: training\n")[2].partition(f"### {spec.name}: run\n")[0]
+        for name, field in resolve(spec.config).model_fields.items():
+            shared = TaskConfig.model_fields.get(name)
+            other = shared is None or shared.default != field.default
+            assert not other or f"\n| `{name}` |" in part, f"{spec.name}: {name}"
+
+
+def test_no_definition_of_a_figure_is_missing_from_the_page() -> None:
+    page, defined = read("metrics.md"), 0
+    for path in (ROOT / "plugins").glob("seqimg_*/*.py"):
+        if not re.search(r"^CONVENTIONS\b", path.read_text(encoding="utf-8"), re.M):
+            continue
+        named = import_module(f"{path.parent.name}.{path.stem}").CONVENTIONS
+        missing = [name for name in named if f"| `{name}` |" not in page]
+        assert not missing, f"docs/reference/metrics.md says nothing of {', '.join(missing)} of {path.stem}"
+        defined += len(named)
+    assert defined > 10
+
+
 def test_every_hook_is_told_and_tested() -> None:
     tests = [*(ROOT / "tests").rglob("*.py"), *(DOCS / "tutorials").rglob("*.py")]
     # Installed and used by tests/e2e.
@@ -71,6 +97,24 @@ def test_every_hook_is_told_and_tested() -> None:
     for hook in hook_names():
         assert f"`{hook}`" in read("hooks.md")
         assert re.search(rf"\b{hook}\b", code), f"no test implements {hook}"
+
+
+def test_every_format_is_told() -> None:
+    page = read("formats.md") + (DOCS / "how-to" / "pipes-and-cameras.md").read_text(encoding="utf-8")
+    names = [f"`{suffix}`" for one in FORMATS for suffix in one.suffixes if suffix]
+    names += [f"`{scheme}:" for one in FORMATS for scheme in one.schemes]
+    assert [name for name in names if name not in page] == []
+
+
+def test_every_layout_is_told() -> None:
+    page = read("layouts.md")
+    assert [spec.name for spec in builtin.seqimg_layouts() if f"`{spec.name}`" not in page] == []
+
+
+def test_every_extra_is_told() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    told = (DOCS / "how-to" / "install.md").read_text(encoding="utf-8")
+    assert [extra for extra in project["optional-dependencies"] if f"`{extra}`" not in told] == []
 
 
 def test_every_variable_of_the_environment_is_told() -> None:

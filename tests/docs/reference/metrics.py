@@ -15,7 +15,11 @@ Every figure that a task measures, as its own words in the program define it; th
 `config.json` of a model folder beside the numbers. The first of a task is the one that chooses the best model."""
 
 _OTHERWISE: dict[str, dict[str, dict[str, object]]] = {
-    "classify": {"with `--several`": {"several": True, "classes": ("a", "b")}},
+    "classify": {
+        "with six classes or more": {"classes": tuple("abcdef")},
+        "with `--views 10`": {"views": 10, "classes": ("a", "b")},
+        "with `--several`": {"several": True, "classes": ("a", "b")},
+    },
     "predict": {"with `--thresholds 0.2`": {"thresholds": (0.2,)}},
     "texture": {"with `--frames 3`": {"frames": 3}},
 }

@@ -30,15 +30,16 @@ def page() -> str:
 
 def _task(spec: TaskSpec) -> Iterator[str]:
     config, options = resolve(spec.config), resolve(spec.run_options)
-    own = [words for words in describe_fields(config, spec.name) if words.heading == f"The task {spec.name}"]
+    fields = describe_fields(config, spec.name)
     shared = {words.name: words for words in describe_fields(TaskConfig, spec.name)}
-    changed = [words for words in own if words.name in shared]
+    own = [words for words in fields if words.name not in shared]
+    changed = [words for words in fields if words.name in shared and words != shared[words.name]]
     yield from ("", f"## {spec.name}", "", cell(spec.summary))
-    yield from ("", f"### {spec.name}: training", *_rows([words for words in own if words not in changed]))
+    yield from ("", f"### {spec.name}: training", *_rows(own))
     if changed:
         yield from (
             "",
-            f"Of the fields of every task, `{spec.name}` has other defaults for these:",
+            f"Of the fields of every task, these are others for `{spec.name}`:",
             *_rows(changed),
         )
     yield from ("", f"### {spec.name}: run", *_rows(describe_fields(options, spec.name)))
