@@ -21,6 +21,7 @@ _MODELS: dict[str, dict[str, object]] = {
     "classify": {"channels": 3, "widths": (4, 6), "classes": ("a", "b")},
     "style": {"channels": 3, "width": 4, "blocks": 1, "state": 4},
     "detect": {"channels": 3, "widths": (4, 6, 8), "memory": 6, "classes": ("a", "b")},
+    "texture": {"channels": 3, "frames": 1, "widths": (4, 4)},
 }
 _FLAGS = {"predict": ["--rolling"]}
 
