@@ -152,7 +152,8 @@ class Application:
             yield from self._told(advance)
             return
         info = self.source
-        ahead = ahead_of(4 * info.height * info.width * info.channels)
+        # Live, answers that wait for a slow writer would only grow old.
+        ahead = 1 if self.flow.live else ahead_of(4 * info.height * info.width * info.channels)
         told = self._told(advance)
         with overlapped(told, ahead=ahead, interrupt=self._feed.stop, limit=None) as answers:
             yield from answers
@@ -175,9 +176,13 @@ class Application:
                 continue
             begun = perf_counter()
             pixels = to_frame(shown.picture, info.dtype, info.value_range, info.fill_value)
-            for _ in range(1 if held is None else held.times(moment)):
+            times = 1 if held is None else held.times(moment)
+            for _ in range(times):
                 yield pixels
-            self.timing.latencies.note("encode", perf_counter() - begun)
+            took = perf_counter() - begun
+            if held is not None:
+                held.took(took, times)
+            self.timing.latencies.note("encode", took)
             self.timing.delay.note(perf_counter() - moment.came)
 
 

@@ -157,14 +157,18 @@ class Feed:
             self.broken = error
 
     def _paced(self) -> Iterator[_Come]:
-        """Yield frames when they are due, as a camera would."""
+        """Yield frames when they are due, as a camera would.
+
+        A frame came when it was due, or when it was there, if that was later: a thread that is woken late makes no
+        frame younger.
+        """
         start: float | None = None
         for come in self._come():
             start = come.at - come.frame.time if start is None else start
             due = start + come.frame.time
             while (left := due - perf_counter()) > 0 and not self._stopped:
                 time.sleep(min(left, _GLANCE))
-            yield _Come(come.frame, perf_counter())
+            yield _Come(come.frame, max(due, come.at))
 
     def _fresh(self, come: Overlapped[_Come]) -> Iterator[_Come]:
         """Yield the frames that have not waited for too long."""

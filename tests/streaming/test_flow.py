@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,33 @@ def test_what_is_written_live_stays_true_to_time() -> None:
     assert len(set(shown)) < 45
 
 
+def test_what_is_written_live_is_not_old_where_the_writer_is_slow() -> None:
+    """Answers do not queue up before a writer that is half as fast as the source."""
+
+    def delay() -> float:
+        work = application(Camera(60, fps=60), Flow(live=True))
+        with closing(work.frames()) as pictures:
+            for _ in pictures:
+                time.sleep(1 / 30)
+        return work.timing.delay.percentile(95)
+
+    # One is being written, one waits, one is in hand.
+    assert any(delay() < 4 / 30 for _ in range(3))
+
+
+def test_a_frame_is_as_old_as_it_is_however_late_its_thread_is_woken(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file's frame came when it was due."""
+    late = 0.03
+    slow = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds + late))
+    monkeypatch.setattr("seqimg.batch.feeding.time", slow)
+    with open_sequence(clip) as source:
+        work = application(source, Flow(live=True, paced=True))
+        numbers(work)
+    assert work.timing.lag.percentile(50) >= 0.9 * late * 25
+
+
 def test_frames_may_wait_where_that_is_asked_for() -> None:
     """A burst that is over soon costs no frame if frames may wait for long enough."""
     patient = application(Camera(20, fps=200), Flow(live=True, max_latency=3.0), seconds=0.015)
@@ -245,6 +273,22 @@ def test_pauses_are_held_for_ten_seconds_at_most() -> None:
         held.times(Moment(number, seconds, 0.0)) for number, seconds in enumerate((0.0, 0.1, 3600.0, 3600.1))
     ]
     assert times == [1, 1, 100, 1]
+
+
+def test_a_writer_that_is_too_slow_is_not_given_ever_more() -> None:
+    """Half as fast as the rate: every second frame is answered, and soon written once, not 2, 4, 8 … times."""
+    held, seconds, counts = Held(Fraction(10)), 0.0, []
+    for number in range(12):
+        counts.append(held.times(Moment(number, seconds, 0.0)))
+        held.took(0.2 * counts[-1], counts[-1])
+        seconds += 0.2 * counts[-1]  # what comes meanwhile is left out
+    assert max(counts) == 2
+    assert counts[-8:] == [1] * 8
+    for number in range(12, 40):  # it is quick again, and writes what it owes
+        counts.append(held.times(Moment(number, seconds, 0.0)))
+        held.took(0.01 * counts[-1], counts[-1])
+        seconds += 0.1
+    assert sum(counts) == round(10 * (seconds - 0.1)) + 1
 
 
 def test_several_pictures_of_one_moment_are_each_written_once() -> None:
