@@ -29,6 +29,7 @@ __all__ = [
     "MAX_HEADER",
     "MAX_PIXELS",
     "MAX_RATIO",
+    "MAX_VALUES",
     "check_fill_value",
     "check_limit",
     "check_size",

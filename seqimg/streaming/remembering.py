@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqimg.cuts import Cuts
 from seqimg.errors import SeqimgError
+from seqimg.plugins.reports import reason_of
+from seqimg.sequences.limits import MAX_VALUES
 from seqimg.streaming.keeping import mapped
 
 __all__ = ["Remembering", "Reset"]
@@ -161,6 +163,29 @@ class Remembering:
         self.state = state
         self.age += 1
         self.frames_seen += 1
+
+    @torch.inference_mode()
+    def _try(self, model: nn.Module) -> None:
+        """Refuse a state that the model cannot go on from.
+
+        Raises:
+            SeqimgError: It fails on a blank frame of the kind that came last, or there is nothing to go on from.
+        """
+        if self._kind is None:
+            return
+        if math.prod(self._kind.shape) > MAX_VALUES:
+            raise SeqimgError(
+                "this is not what a stream remembers", why="its frames are larger than any may be"
+            )
+        try:
+            blank = torch.zeros(self._kind.shape, dtype=self._kind.dtype, device=self.device)
+            _, after = model(blank[None, None], self.state)
+        except Exception as error:  # a model may fail in any way on what is none of its own
+            why = f"the model cannot go on from its state: {reason_of(error)}"
+            raise SeqimgError("this is not what a stream remembers", why=why) from error
+        if self.state is None and self.age and after is not None:
+            why = f"it is to be {self.age} frames old, and holds no state"
+            raise SeqimgError("this is not what a stream remembers", why=why)
 
     def _prepared(self, frame: Tensor) -> Tensor:
         """Return a frame as the model is given it: on its device, without NaN."""

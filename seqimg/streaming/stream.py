@@ -211,18 +211,24 @@ class Stream(Remembering):
     def restore(self, path: str | Path) -> None:
         """Go on from a file that `save` wrote. Nothing in it is executed or unpickled.
 
+        The model takes one step from it for nothing, on a blank frame, so that a file it cannot go on from is refused
+        now and not with the next frame.
+
         Args:
             path: The file.
 
         Raises:
-            SeqimgError: It cannot be read, is damaged, or of another model or a newer seqimg.
+            SeqimgError: It cannot be read, is damaged, or of another model or a newer seqimg; the stream is as it was.
         """
         known, digest = classes_of(self.model), fingerprint(self.model.state_dict())
         found = read_state(Path(path), digest, known)
+        trial = Remembering(self.device, remember=True, gap=None, cuts=False)
         try:
-            self.load_state_dict(found)
+            trial.load_state_dict(mapped(_copied, found))
+            trial._try(self.model)
         except SeqimgError as error:
             raise SeqimgError(f"{path} is damaged", why=error.why) from error
+        self.load_state_dict(found)
 
     def __enter__(self) -> Self:
         return self

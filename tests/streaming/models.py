@@ -13,6 +13,7 @@ _OPTIONS: dict[str, tuple[str, dict[str, object]]] = {
     "classify": ("classify", {"channels": 1, "widths": (4, 6), "classes": ("a", "b")}),
     "style": ("style", {"channels": 3, "width": 4, "blocks": 1, "state": 4}),
     "detect": ("detect", {"channels": 1, "widths": (4, 6, 8), "memory": 6, "classes": ("a", "b")}),
+    "texture": ("texture", {"channels": 1, "widths": (6, 4), "noise": 2}),
 }
 
 MODELS = tuple(_OPTIONS)

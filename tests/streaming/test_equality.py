@@ -73,7 +73,8 @@ def test_every_cell_steps_as_it_runs_a_clip(cell: str, kernel: str) -> None:
         torch.testing.assert_close(in_pieces(layer, clip, [1, 4]), whole, **CLOSE)
 
 
-@pytest.mark.parametrize("name", MODELS)
+# A texture that joins others begins with a seed of its own, so that they are not all the same.
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "texture"])
 def test_rows_are_separate_streams(name: str) -> None:
     """Streams that join, pause, begin anew and leave, of frames of two sizes."""
     model = model_of(name)
