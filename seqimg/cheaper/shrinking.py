@@ -12,7 +12,10 @@ from seqimg.errors import SeqimgError, UsageError, did_you_mean
 from seqimg.modelfolder import LoadedModel
 from seqimg.plugins.manager import plugin_host
 from seqimg.task import Losses, Task
-from seqimg.training.loop import StepReport, Trainer
+from seqimg.training.fit import fit
+from seqimg.training.records import read_run
+from seqimg.training.runs import Run
+from seqimg.training.steps import StepReport
 
 __all__ = ["Shrunk", "cheaper_task", "distilling", "shrink"]
 
@@ -75,7 +78,9 @@ def cheaper_task(
     return task.with_config(**given, **changes)
 
 
-def distilling(student: AnyTask, teacher: LoadedModel, weight: float) -> AnyTask:
+def distilling(
+    student: AnyTask, teacher: LoadedModel, weight: float, scales: list[float] | None = None
+) -> AnyTask:
     """Return a task that trains towards a teacher's outputs, beside its own loss.
 
     In training both see the same batch, and the same randomness. What is added is the mean squared distance of the
@@ -85,13 +90,15 @@ def distilling(student: AnyTask, teacher: LoadedModel, weight: float) -> AnyTask
         student: The task with the cheaper configuration.
         teacher: The original model.
         weight: How much the distance counts; 1 for as much as the task's own loss.
+        scales: How many times the distance the task's own loss was, in each of the first steps: what is known of it
+            by a training that goes on. It is added to.
     """
     base: type[AnyTask] = type(student)
     # The root alone: tasks ask it what training's outputs look like, and its parts stay as in evaluation.
     original = teacher.model.eval()
     original.training = True
     said: list[Tensor] = []
-    scales: list[float] = []
+    ratios = [] if scales is None else scales
 
     class Distilling(base):  # type: ignore[misc, valid-type]
         def build_model(self) -> nn.Module:
@@ -117,9 +124,9 @@ def distilling(student: AnyTask, teacher: LoadedModel, weight: float) -> AnyTask
             if not said:
                 return losses
             apart = _distance(outputs, said.pop())
-            if len(scales) < _SETTLING:
-                scales.append(float(losses.total.detach()) / max(float(apart.detach()), _TINY))
-            scale = weight * sum(scales) / len(scales)
+            if len(ratios) < _SETTLING:
+                ratios.append(float(losses.total.detach()) / max(float(apart.detach()), _TINY))
+            scale = weight * sum(ratios) / len(ratios)
             return Losses(losses.total + scale * apart, {**losses.parts, "distance": apart})
 
     Distilling.__name__ = base.__name__
@@ -151,9 +158,11 @@ def shrink(
     original: LoadedModel,
     task: AnyTask,
     data: Datasets,
+    run: Run,
     observe: Callable[[StepReport], None] = lambda report: None,
     *,
     weight: float = 1.0,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> Shrunk:
     """Train a cheaper model from a trained one.
 
@@ -161,16 +170,32 @@ def shrink(
         original: The trained model.
         task: The task with the cheaper configuration, of [cheaper_task][seqimg.cheaper.shrinking.cheaper_task].
         data: Its data sets.
+        run: Where checkpoints go; one that was broken off goes on and ends as if nothing had happened.
         observe: Called after every step.
         weight: How much the original's answers count beside the data's.
+        warn: Told what is not as it should be.
 
     Raises:
+        UsageError: The run was begun with another original or weight.
+        TrainingInterrupted: Ctrl-C was pressed, or SIGTERM came; a checkpoint has been written.
         SeqimgError: The cheaper model cannot be built or trained.
     """
-    trainer = Trainer(distilling(task, original, weight), data, observe)
-    trained = trainer.train()
-    if not trained.best:
-        raise SeqimgError("nothing was learnt", why="training ended before its first validation")
+    distilled = {"from": original.record.get("weights", {}).get("sha256"), "weight": weight}
+    scales = _scales_of(run, distilled)
+    run.note(distilled=distilled)
+
+    def begin(_: nn.Module) -> None:
+        # The log was cut back to the checkpoint, if there is one: what came after it is to be found anew.
+        del scales[read_run(run.folder).steps * task.config.accumulate :]
+
+    def watch(report: StepReport) -> None:
+        if report.step <= _SETTLING:
+            run.note(scales=scales)
+        observe(report)
+
+    trained = fit(
+        distilling(task, original, weight, scales), data, run, watch, begin=begin, warn=warn
+    ).trained
     model = task.build_model()
     share = inherit(model, original.model)
     model.load_state_dict(trained.best)
@@ -180,9 +205,22 @@ def shrink(
         "seconds": round(trained.seconds, 1),
         "best_step": trained.best_step,
         "validation": trained.best_metrics,
-        "distilled": {"from": original.record.get("weights", {}).get("sha256"), "weight": weight},
+        "distilled": distilled,
     }
     return Shrunk(task, model.eval(), training, share)
+
+
+def _scales_of(run: Run, distilled: Mapping[str, object]) -> list[float]:
+    """Return the scales that a run has found, none of a new one; refuse a run of another original or weight."""
+    if not run.resumed:
+        return []
+    known = read_run(run.folder).environment
+    if known.get("distilled") != distilled:
+        raise UsageError(
+            f"{run.folder} cannot go on so", why="it was begun with another original, or another --weight"
+        )
+    found = known.get("scales")
+    return [scale for scale in found if isinstance(scale, float)] if isinstance(found, list) else []
 
 
 def _distance(outputs: Tensor, wanted: Tensor) -> Tensor:

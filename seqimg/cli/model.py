@@ -100,6 +100,13 @@ def shrink(
             show_default=False,
         ),
     ] = 1.0,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with a training for the same -o that was broken off; its checkpoints are in DIR2.run.",
+        ),
+    ] = False,
     device: Device = "auto",
 ) -> None:
     """Train a model with a cheaper cell to answer as the original does, and compare the two.
@@ -121,4 +128,7 @@ def shrink(
     }
     if steps is not None:  # and not as many epochs or minutes as the original took
         changes |= {"steps": steps, "epochs": 0, "minutes": 0}
-    shrink_model(model, out, cell=cell, widths=numbers, data=data or [], weight=weight, changes=changes)
+    given = data or []
+    shrink_model(
+        model, out, cell=cell, widths=numbers, data=given, weight=weight, changes=changes, resume=resume
+    )

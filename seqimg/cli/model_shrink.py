@@ -13,12 +13,15 @@ from seqimg.cheaper.shrinking import cheaper_task, shrink
 from seqimg.cli.machine import chosen_device, device_sentence
 from seqimg.cli.model_profile import bytes_in_words
 from seqimg.cli.output import Table, command, output
-from seqimg.cli.train import show_progress
+from seqimg.cli.train import say_stopped, show_progress
 from seqimg.data import Datasets
 from seqimg.errors import SeqimgError, UsageError
-from seqimg.publish import check_writable
+from seqimg.masking import masked
+from seqimg.publish import check_writable, remove
 from seqimg.task import Task
 from seqimg.training.evaluation import good_ends, validate
+from seqimg.training.fit import TrainingInterrupted
+from seqimg.training.runs import Run
 
 __all__ = ["shrink_model"]
 
@@ -32,8 +35,11 @@ def shrink_model(
     data: list[str],
     weight: float,
     changes: Mapping[str, object],
+    resume: bool = False,
 ) -> None:
     """Train a cheaper model from a trained one, write it, and compare the two.
+
+    Until it is written, checkpoints are kept beside it, in a run folder.
 
     Args:
         model: The original's folder.
@@ -43,8 +49,11 @@ def shrink_model(
         data: What to learn from; nothing for what the original learnt from.
         weight: How much the original's answers count.
         changes: Other values of the configuration; None for as in training.
+        resume: Whether to go on with a training of the same name that was broken off.
 
     Raises:
+        TrainingInterrupted: Ctrl-C was pressed; a checkpoint has been written.
+        SystemExit: SIGTERM came; a checkpoint has been written.
         UsageError: Nothing would change, or the task knows no such thing.
         SeqimgError: The data or the models cannot be used.
     """
@@ -53,6 +62,7 @@ def shrink_model(
             "nothing would change", why="neither --cell nor --widths is given", hint="seqimg cells list"
         )
     check_writable(out)
+    folder = _run_folder(out, resume)
     original = modelfolder.load(model)
     given = {name: value for name, value in changes.items() if value is not None}
     if data:
@@ -67,8 +77,14 @@ def shrink_model(
         for line in (*opened.readings, device_sentence(device, task.config.device)):
             output().say(line)
         _check(original.task, opened)
-        with output().progress("Training", total=task.config.steps) as bar:
-            found = shrink(original, task, opened, show_progress(bar), weight=weight)
+        with Run.resume(folder) if resume else Run(folder) as run:
+            try:
+                with output().progress("Training", total=task.config.steps) as bar:
+                    watch = show_progress(bar)
+                    found = shrink(original, task, opened, run, watch, weight=weight, warn=output().warn)
+            except TrainingInterrupted as stopped:
+                say_stopped(stopped, _again(model, out, cell, widths, data, weight, changes))
+                raise
         clips = next((part for part in (opened.val, opened.train) if len(part)), opened.train)
         size = tuple(clips[0].frames.shape[-2:])
         with output().progress("Measuring"):
@@ -77,6 +93,7 @@ def shrink_model(
                 for name, network in (("original", original.model), ("cheaper", found.model))
             ]
     modelfolder.save(out, task, found.model.state_dict(), found.training)
+    remove(folder)
     output().say(f"{found.inherited:.0%} of its parameters began as the original's.")
     _warn(task, rows)
     output().data({"model": str(out), "original": str(model), "rows": rows}, _table(task, rows))
@@ -86,6 +103,43 @@ def shrink_model(
             "seqimg", task.name, "eval", "--model", out, "--part", "test", "--data", *task.config.data[:1]
         )
     )
+
+
+def _run_folder(out: Path, resume: bool) -> Path:
+    """Return where checkpoints are kept until the model is written."""
+    folder = out.with_name(f"{out.name}.run")
+    if resume and not folder.is_dir():
+        raise UsageError(
+            "there is nothing to go on with", why=f"there is no {folder}", hint="leave --resume out"
+        )
+    if not resume and folder.exists():
+        raise UsageError(
+            f"{folder} holds a training that was broken off",
+            why="nothing is overwritten",
+            hint="--resume to go on with it, or another -o",
+        )
+    return folder
+
+
+def _again(
+    model: Path,
+    out: Path,
+    cell: str | None,
+    widths: tuple[int, ...] | None,
+    data: list[str],
+    weight: float,
+    changes: Mapping[str, object],
+) -> str:
+    """Return the command that goes on with a training that was broken off."""
+    words: list[str | Path] = ["--cell", cell] if cell is not None else []
+    if widths is not None:
+        words += ["--widths", ",".join(map(str, widths))]
+    words += [word for path in data for word in ("--data", masked(path))]
+    for name in ("steps", "learning_rate", "device"):
+        if changes.get(name) is not None:
+            words += [f"--{name.replace('_', '-')}", str(changes[name])]
+    words += [] if weight == 1 else ["--weight", f"{weight:g}"]
+    return command("seqimg", "model", "shrink", model, "-o", out, *words, "--resume")
 
 
 def _check(task: Task[Any, Any, Any], data: Datasets) -> None:

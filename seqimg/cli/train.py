@@ -39,7 +39,7 @@ from seqimg.training.summary import save_findings
 from seqimg.training.trackers import check_trackers
 from seqimg.training.watching import Watch
 
-__all__ = ["resumable", "say_kernel", "show_progress", "train"]
+__all__ = ["resumable", "say_kernel", "say_stopped", "show_progress", "train"]
 
 _RUNS = Path("runs")
 _LONGEST_SILENCE = 30  # seconds
@@ -136,7 +136,7 @@ def _train(task: Task[Any, Any, Any], data: Datasets, run: Run, watch: Watch) ->
                 warn=output().warn,
             )
     except TrainingInterrupted as stopped:
-        _say_stopped(task, run, stopped)
+        say_stopped(stopped, command("seqimg", task.name, "train", "--resume", run.folder))
         raise
     chosen = data.val if len(data.val) else data.train
     what = "validation clips" if len(data.val) else "training clips"
@@ -157,9 +157,14 @@ def _train(task: Task[Any, Any, Any], data: Datasets, run: Run, watch: Watch) ->
     output().hint(_evaluation(task, run.model))
 
 
-def _say_stopped(task: Task[Any, Any, Any], run: Run, stopped: TrainingInterrupted) -> None:
+def say_stopped(stopped: TrainingInterrupted, again: str) -> None:
+    """Say how far a training came that was stopped, and the command that goes on with it.
+
+    Raises:
+        SystemExit: It was SIGTERM that stopped it.
+    """
     output().say(f"Stopped at step {stopped.step}; the model so far is in {stopped.checkpoint}")
-    output().hint(command("seqimg", task.name, "train", "--resume", run.folder))
+    output().hint(again)
     if stopped.number == signal.SIGTERM:
         raise SystemExit(TERMINATED)
 

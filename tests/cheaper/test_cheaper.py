@@ -1,6 +1,9 @@
 """What a model costs is counted right, and a cheaper one learns from it."""
 
 import json
+import os
+import shlex
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from torch import Tensor, nn
 from seqimg.cheaper import profile
 from seqimg.cheaper.holding import peak_bytes
 from seqimg.cheaper.shrinking import cheaper_task, distilling
+from seqimg.cli import model_shrink
 from seqimg.data import Batch, ClipSource
 from seqimg.errors import UsageError
 from seqimg.modelfolder import load
@@ -19,6 +23,7 @@ from seqimg.nn import ConvGRU
 from seqimg.plugins.manager import plugin_host
 from seqimg.sequences import save_sequence
 from seqimg.testing import moving_square, run_command
+from seqimg.training.steps import StepReport
 from tests.export.models import DETECT, saved
 
 
@@ -114,7 +119,10 @@ def test_the_original_is_its_own_perfect_pupil(tmp_path: Path, name: str, values
     assert all(torch.equal(a, b) for a, b in zip(before, original.model.parameters(), strict=True))
 
 
-def test_a_cheaper_model_is_written_and_compared(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A forecaster that knows what it learnt from."""
+    folder = tmp_path_factory.mktemp("original")
     values = {
         "channels": 3,
         "widths": (4, 6),
@@ -124,8 +132,11 @@ def test_a_cheaper_model_is_written_and_compared(tmp_path: Path) -> None:
         "crop": 16,
         "batch_size": 2,
     }
-    save_sequence(moving_square(80, (24, 32), 3), tmp_path / "a.mp4", fps=25)
-    model = saved(tmp_path / "model", "predict", **values, data=(str(tmp_path / "a.mp4"),), metrics=("mse",))
+    save_sequence(moving_square(80, (24, 32), 3), folder / "a.mp4", fps=25)
+    return saved(folder / "model", "predict", **values, data=(str(folder / "a.mp4"),), metrics=("mse",))
+
+
+def test_a_cheaper_model_is_written_and_compared(model: Path, tmp_path: Path) -> None:
     out = tmp_path / "small"
     said = run_command(
         "--json", "model", "shrink", str(model), "--cell", "min_conv_gru", "--steps", "3", "-o", str(out)
@@ -145,3 +156,49 @@ def test_a_cheaper_model_is_written_and_compared(tmp_path: Path) -> None:
     assert said.out.splitlines()[0].split()[:3] == ["part", "recurrent", "parameters"]
     said = run_command("model", "shrink", str(model), "-o", str(tmp_path / "none"))
     assert said.code == 2, said.err
+    assert [path.name for path in tmp_path.glob("small*")] == ["small"]
+
+
+def test_what_was_broken_off_goes_on_as_if_nothing_had_happened(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["model", "shrink", str(model), "--cell", "min_conv_gru", "--steps", "4", "--weight", "2", "-o"]
+    said = run_command(*words, str(tmp_path / "straight"))
+    assert said.code == 0, said.err
+    shown = model_shrink.show_progress
+
+    def pressed(bar: Any) -> Any:
+        show = shown(bar)
+
+        def after(report: StepReport) -> None:
+            show(report)
+            if report.step == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        return after
+
+    out = tmp_path / "again"
+    with monkeypatch.context() as patched:
+        patched.setattr(model_shrink, "show_progress", pressed)
+        said = run_command(*words, str(out))
+    assert said.code == 130, said.err
+    assert not out.exists()
+    assert "Stopped at step 3" in said.err  # which had begun
+    assert load(tmp_path / "again.run" / "checkpoints" / "last").task.name == "predict"
+    (again,) = (
+        line.removeprefix("Try: seqimg ") for line in said.err.splitlines() if line.startswith("Try: ")
+    )
+    assert again.endswith("--resume")
+
+    said = run_command(*words, str(out))
+    assert (said.code, "--resume" in said.err) == (2, True), said.err
+    said = run_command(*shlex.split(again.replace("--weight 2", "--weight 3")))
+    assert said.code == 2, said.err
+    assert "another original, or another --weight" in said.err
+    said = run_command(*shlex.split(again))
+    assert said.code == 0, said.err
+    assert [path.name for path in tmp_path.glob("again*")] == ["again"]
+    one, other = (load(tmp_path / name).record["weights"]["sha256"] for name in ("straight", "again"))
+    assert one == other
+    said = run_command(*words, str(tmp_path / "third"), "--resume")
+    assert (said.code, "nothing to go on with" in said.err) == (2, True), said.err
