@@ -16,11 +16,12 @@ from seqimg.errors import SeqimgError
 from seqimg.live.branch import Branch
 from seqimg.live.pictures import Moment
 from seqimg.live.source import Captured, LiveSource
+from seqimg.live.telling import Telling
 from seqimg.live.timeline import Timeline
 from seqimg.modelfolder import LoadedModel
 from seqimg.sequences.base import ASSUMED_FPS
 from seqimg.streaming import Latencies, Overlapped, Stream, overlapped
-from seqimg.task import Shown, Task
+from seqimg.task import Task
 
 __all__ = ["Engine", "State", "Wishes"]
 
@@ -28,7 +29,6 @@ State: TypeAlias = Literal["waiting", "running", "paused", "ended", "failed"]
 """What an engine does."""
 
 _PATIENCE = 1.0  # seconds that it has to come to an end
-_MOST_ROWS = 12
 _COARSE = 480  # pixels of the longer side in which cuts are looked for, at least
 
 
@@ -81,7 +81,7 @@ class Engine:
         self.timeline, self.latencies = Timeline(), Latencies()
         self.wishes = Wishes(options)
         self.error: SeqimgError | None = None
-        self.frames = self._numbers = 0
+        self.frames = 0
         self._dropped_before = 0
         self._source, self._publish, self._debug = source, publish, debug
         self._model, self._device = loaded.model, device
@@ -89,7 +89,7 @@ class Engine:
         self._bare_stream = Stream(loaded.model, device, remember=False)
         self._main: Branch | None = None
         self._bare: Branch | None = None
-        self._last = Moment(0, 0, 0.0, 0.0, torch.zeros(1, 1, 1))
+        self._telling = Telling()
         self._cuts = Cuts()
         self._running: Overlapped[Captured] | None = None
         self._lap = self._taken = 0
@@ -101,11 +101,8 @@ class Engine:
     @property
     def state(self) -> State:
         """What it does."""
-        return (
-            "paused"
-            if self._state in ("running", "waiting") and self._source.gate.is_paused()
-            else self._state
-        )
+        held = self._source.gate.is_paused() and self._state in ("running", "waiting")
+        return "paused" if held else self._state
 
     @property
     def dropped(self) -> int:
@@ -117,11 +114,15 @@ class Engine:
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End, wherever it is; a source that does not answer is left to itself."""
+    def end(self) -> None:
+        """Begin to end, wherever it is, without waiting for it."""
         self._stopping.set()
         self._source.close()
         self._woken.set()
+
+    def stop(self) -> None:
+        """End, wherever it is; a source that does not answer is left to itself."""
+        self.end()
         if self._thread.is_alive():
             self._thread.join(_PATIENCE)
 
@@ -220,13 +221,13 @@ class Engine:
         begun = time.perf_counter()
         shown = self._main.feed(seen)
         took = time.perf_counter() - begun
-        others = self._bare.feed(seen) if self._bare is not None else []
+        others = None if self._bare is None else self._bare.feed(seen)
         self.latencies.note("answer", took)
         if self.stream.resets != resets and self.stream.last_reset is not None:
             self.timeline.happened("reset", self.stream.last_reset.reason)
         self.frames += 1
         self.timeline.note(came=came, milliseconds=took * 1000, age=self.stream.age)
-        self._show(captured, shown, others)
+        self._publish(self._telling.answered(captured, shown, self.stream.age, others))
 
     def _finish(self, branch: Branch) -> None:
         """Show what the task still has to say after the last frame, at the pace of the source."""
@@ -234,29 +235,7 @@ class Engine:
         for shown in branch.finish():
             if self._stopping.wait(float(1 / (fps or ASSUMED_FPS))):
                 return
-            last = self._last
-            self._show_moment(
-                Moment(self._numbers, last.place, last.time, time.monotonic(), last.frame, last.answer),
-                [shown],
-            )
-
-    def _show(self, captured: Captured, shown: list[Shown], others: list[Shown]) -> None:
-        seen, last = captured.seen, self._last
-        moment = Moment(self._numbers, seen.index, seen.time, captured.at, seen.frame, last.answer)
-        moment.line, moment.rows = last.line, last.rows
-        if self._bare is not None:
-            moment.bare, moment.bare_line = _said(others, last.bare, last.bare_line)
-        self._show_moment(moment, shown)
-
-    def _show_moment(self, moment: Moment, shown: list[Shown]) -> None:
-        self._numbers += 1
-        moment.number, moment.age = self._numbers, self.stream.age
-        moment.answer, moment.line = _said(shown, moment.answer, moment.line)
-        rows = tuple(row for each in shown for row in each.rows)
-        moment.rows = rows[-_MOST_ROWS:] or moment.rows
-        moment.fresh = any(each.picture is not None for each in shown)
-        self._last = moment
-        self._publish(moment)
+            self._publish(self._telling.late([shown], self.stream.age))
 
     def _close_branches(self) -> None:
         for branch in (self._main, self._bare):
@@ -269,13 +248,3 @@ def _coarse(frame: torch.Tensor) -> torch.Tensor:
     """Return every so-manieth pixel of a large frame: to look for cuts, more than that is only slower."""
     step = max(1, max(frame.shape[-2:]) // _COARSE)
     return frame[:, ::step, ::step]
-
-
-def _said(
-    shown: list[Shown], picture: torch.Tensor | None, line: str | None
-) -> tuple[torch.Tensor | None, str | None]:
-    """Return the newest picture and line, those before where nothing new was said."""
-    for each in shown:
-        picture = picture if each.picture is None else each.picture
-        line = line if each.line is None else each.line
-    return picture, line

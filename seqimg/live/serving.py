@@ -28,8 +28,8 @@ _MESSAGE = 64 * 1024  # bytes of a WebSocket message
 _CONNECTIONS = 64
 _SILENT = 10.0  # seconds that a connection may stand without asking for anything
 _TICK = 0.5  # seconds between looks at how things stand
-_GRACE = 2  # seconds that connections have to end
-_FAREWELL = 1.0  # seconds, of those, that pages have to take in that it ends
+_FAREWELL = 0.7  # seconds that pages have to take in that it ends
+_GRACE = 1  # seconds that connections have to end after that
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class LiveServer:
         self.router = LiveApp(studio, self._pool, camera).router()
         self.app = Guard(self._reported, token=self.token, names=place.names, port=place.port)
         self._server = _Server(
-            studio.hub.dismiss,
+            self._dismiss,
             uvicorn.Config(
                 self.app,
                 http=_Limited,
@@ -162,6 +162,11 @@ class LiveServer:
     def stop(self) -> None:
         """End soon; may be called from any thread."""
         self._server.should_exit = True
+
+    def _dismiss(self) -> None:
+        """Let the work end while viewers are told that it does."""
+        self._studio.engine.end()
+        self._studio.hub.dismiss()
 
     async def _serve(self) -> None:
         self._studio.hub.attach(asyncio.get_running_loop())
@@ -208,8 +213,10 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._dismiss()
         end = time.monotonic() + _FAREWELL
-        while time.monotonic() < end and not all(
-            isinstance(connection, H11Protocol) for connection in self.server_state.connections
+        while (
+            time.monotonic() < end
+            and not self.force_exit
+            and not all(isinstance(connection, H11Protocol) for connection in self.server_state.connections)
         ):
             await asyncio.sleep(0.01)
         await super().shutdown(sockets)

@@ -164,22 +164,22 @@ class LiveSource:
         for timed in frames:
             if self.gate.is_closed():
                 return
+            at = time.monotonic()
             if info.live:
                 if self.gate.is_paused():
                     continue
             else:
-                self._pace(timed.time)
+                at = self._pace(timed.time)
                 ends = timed.time + _step(info)
                 if self.gate.is_closed():
                     return
-            at = time.monotonic()
             missing = info.missing(timed.pixels) if info.may_miss else None
             yield Seen(to_tensor(timed.pixels, info.value_range, missing), timed.index, timed.time), at
         if self._started is not None:
             self._started += ends
 
-    def _pace(self, moment: float) -> None:
-        """Wait until a frame of this time is due."""
+    def _pace(self, moment: float) -> float:
+        """Wait until a frame of this time is due, and return when that was, or now if that was before."""
         now = time.monotonic()
         started = self._started
         if started is None or now > started + moment + _BEHIND:
@@ -189,6 +189,7 @@ class LiveSource:
             started += self.gate.wait_while_paused()
             self.gate.wait_until(started + moment)
         self._started = started
+        return max(now, started + moment)
 
 
 def _step(info: SequenceInfo) -> float:

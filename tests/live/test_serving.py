@@ -314,6 +314,39 @@ def test_it_ends_soon_and_tells_its_viewers() -> None:
     assert time.monotonic() - begun < 5
 
 
+def test_it_ends_within_three_seconds_whoever_looks() -> None:
+    rng = np.random.default_rng(0)
+    noise, loaded = rng.integers(0, 255, (360, 480, 3), dtype=np.uint8), glow()
+    loaded.task.slow = 30.0  # type: ignore[attr-defined]  # a task that hangs
+    with serving(lambda: Clip(lambda index: noise, None), loaded=loaded) as served:
+        page = Page(served.stack.enter_context(served.socket()))
+        deaf = served.stack.enter_context(_deaf(served))
+        until(lambda: len(served.studio.hub.viewers) == 2)
+        begun = time.monotonic()
+        served.server.stop()
+        assert _closing(page) == 1012
+        served.thread.join(20)
+        assert time.monotonic() - begun < 3
+        deaf.close()
+
+
+def _deaf(served: Any) -> socket.socket:
+    """Connect as a page does, and then read nothing and answer nothing."""
+    raw = socket.create_connection(("127.0.0.1", served.port), timeout=10)
+    lines = [
+        "GET /watch HTTP/1.1",
+        f"Host: {served.host}",
+        f"Origin: http://{served.host}",
+        f"Cookie: {served.cookie()}",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    ]
+    raw.sendall("\r\n".join([*lines, "", ""]).encode())
+    return raw
+
+
 def _closing(page: Page) -> int | None:
     """Take messages until the connection is closed and return the code."""
     try:

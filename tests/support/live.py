@@ -218,6 +218,7 @@ class Serving:
     port: int
     said: list[str]
     stack: ExitStack
+    thread: threading.Thread
 
     @property
     def host(self) -> str:
@@ -307,7 +308,7 @@ def serving(
     thread.start()
     try:
         with ExitStack() as stack:
-            yield Serving(server, studio, place.port, said, stack)
+            yield Serving(server, studio, place.port, said, stack, thread)
     finally:
         server.stop()
         thread.join(20)
