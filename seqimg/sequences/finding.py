@@ -10,6 +10,7 @@ from seqimg.masking import masked
 from seqimg.sequences.base import IMAGE_SUFFIXES, SequenceError
 from seqimg.sequences.formats import by_suffix, for_folder, schemes, suffixes
 from seqimg.sequences.pictures.patterns import is_pattern
+from seqimg.sequences.raw.layout import RAW_HINT
 from seqimg.sequences.sniff import sniff, sniff_folder
 
 __all__ = ["format_of"]
@@ -40,9 +41,10 @@ def format_of(source: str) -> str:
         if path.is_dir():
             folder = for_folder("reader")
             return sniff_folder(path) or (folder.name if folder else "frames")
-        if not path.is_file():
-            raise SequenceError(f"cannot read {path}", why="it is neither a file nor a folder")
         spec = by_suffix(path.name, "reader")
+        if not path.is_file() and (spec is None or spec.name != "raw"):  # raw pixels come through pipes too
+            hint = RAW_HINT if spec is None and path.is_fifo() else None
+            raise SequenceError(f"cannot read {path}", why="it is neither a file nor a folder", hint=hint)
         found = spec.name if spec is not None else sniff(path)
     except OSError as error:
         raise SequenceError(f"cannot read {path}", why=error.strerror) from error

@@ -167,6 +167,19 @@ def test_a_pipe_in_pieces(tmp_path: Path, count: int, over: int, pieces: list[in
     feeder.join()
 
 
+def test_a_pipe_may_be_called_as_raw_files_are(tmp_path: Path) -> None:
+    path = tmp_path / "camera.rgb"
+    os.mkfifo(path)
+    with pytest.raises(UsageError, match="raw pixels, which do not say what they are"):
+        open_sequence(path)
+    feeder = threading.Thread(target=lambda: path.write_bytes(bytes(144 * 2)))
+    feeder.start()
+    with open_sequence(path, raw="8x6") as sequence:
+        assert sequence.info.live
+        assert len(list(sequence)) == 2
+    feeder.join()
+
+
 def _read_stdin(data: bytes, *, on_error: str = "error") -> "subprocess.CompletedProcess[bytes]":
     script = f"""
 import sys

@@ -60,7 +60,11 @@ def test_one_picture_is_no_sequence(tmp_path: Path) -> None:
 
 def test_neither_file_nor_folder(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
-    assert _fails(tmp_path / "pipe.mp4").why == "it is neither a file nor a folder"
+    error = _fails(tmp_path / "pipe.mp4")
+    assert error.why == "it is neither a file nor a folder"
+    assert error.hint is None
+    os.mkfifo(tmp_path / "pipe")
+    assert "--raw" in (_fails(tmp_path / "pipe").hint or "")
 
 
 def test_addresses_are_refused() -> None:
