@@ -99,7 +99,7 @@ def run(
             "--output",
             metavar="OUT",
             help="Video, GIF, array or folder, by its ending; - for raw pixels on stdout. "
-            "[IN.filter.mp4 in this folder]",
+            "[IN.filter.mp4 in this folder; .png of a picture]",
             show_default=False,
         ),
     ] = None,
@@ -155,7 +155,7 @@ def shapes(
             "--output",
             metavar="OUT",
             help="Rows as .csv, .json or .jsonl, or - for lines of JSON on stdout; or a video with the shapes drawn. "
-            "[IN.shapes.json and IN.shapes.mp4]",
+            "[IN.shapes.json and IN.shapes.mp4, or .png of a picture]",
             show_default=False,
         ),
     ] = None,

@@ -15,6 +15,7 @@ from seqimg.masking import masked
 from seqimg.publish import check_writable, publish_file
 from seqimg.sequences import ASSUMED_FPS, Moment, Span, open_configured
 from seqimg.sequences import Sequence as Source
+from seqimg.sequences.open import is_still
 from seqimg.sequences.pictures.patterns import is_pattern
 from seqimg_filter.chain import Chain
 from seqimg_filter.running import Filtered, filter_sequence, pipe_sequence
@@ -66,7 +67,7 @@ class Request:
     @contextmanager
     def opened(self) -> Iterator[Source]:
         """Open the source, and say what was read and what was lost."""
-        with open_configured(self.source, self.reading) as sequence:
+        with open_configured(self.source, self.reading, stills=True) as sequence:
             output().say(sequence.info.sentence())
             yield sequence
             if losses := sequence.losses():
@@ -129,7 +130,7 @@ def run_filter(
     chain = request.chain()
     if not chain.calls:
         raise UsageError("no operation is named", hint="--op gaussian:sigma=2, or seqimg filter list")
-    target = out or Path(f"{request.stem()}.filter.mp4")
+    target = out or Path(f"{request.stem()}.filter{'.png' if is_still(request.source) else '.mp4'}")
     if target == _STDOUT:
         _check_stdout(quality=quality is not None, keep_audio=keep_audio)
     for path in (target, save_chain):
@@ -166,8 +167,15 @@ def run_filter(
         about = {"source": masked(request.source), "with": [masked(other) for other in beside]}
         lost = [asdict(one) for one in sequence.damage]
         summary = {**about, "output": str(target), **_figures(chain, done), "frames_lost": lost}
-        output().data(summary, f"Saved {target} ({done.saved.frame_count} frames)")
-        output().hint(command("seqimg", "data", "info", as_word(target)))
+        frames = "" if is_still(str(target)) else f" ({done.saved.frame_count} frames)"
+        output().data(summary, f"Saved {target}{frames}")
+        _look_at(target)
+
+
+def _look_at(path: Path) -> None:
+    """Say how to look at what was written; a picture explains itself."""
+    if not is_still(str(path)):
+        output().hint(command("seqimg", "data", "info", as_word(path)))
 
 
 def _figures(chain: Chain, done: Filtered) -> dict[str, object]:
@@ -207,7 +215,7 @@ def run_shapes(
         kinds=tuple(kinds),
         inside=inside,
     )
-    targets = Targets.of(out, request.stem())
+    targets = Targets.of(out, request.stem(), still=is_still(request.source))
     if targets.rows != _STDOUT:
         for path in targets.paths:
             check_writable(path, overwrite=request.overwrite)
@@ -227,17 +235,16 @@ def run_shapes(
             advance=lambda: bar.advance(),
         )
     counts = ", ".join(f"{count} {kind}" for kind, count in found["kinds"].items()) or "none"
-    output().say(f"{found['shapes']} shapes in {found['frames_read']} frames: {counts}.")
+    frames = "1 frame" if found["frames_read"] == 1 else f"{found['frames_read']} frames"
+    output().say(f"{found['shapes']} shapes in {frames}: {counts}.")
     for note in found["notes"]:
         output().say(f"Note: {note}.")
     if targets.rows == _STDOUT:
         return
     last = targets.paths[-1]
     output().data(found, f"Saved {' and '.join(map(str, targets.paths))}")
-    output().hint(
-        command("seqimg", "data", "info", as_word(last))
-        if last == targets.drawn
-        else command(
-            "seqimg", "filter", "shapes", as_word(request.source), "-o", f"{request.stem()}.shapes.mp4"
-        )
-    )
+    if last != targets.drawn:
+        drawn = str(Targets.of(None, request.stem(), still=is_still(request.source)).drawn)
+        output().hint(command("seqimg", "filter", "shapes", as_word(request.source), "-o", drawn))
+    else:
+        _look_at(last)

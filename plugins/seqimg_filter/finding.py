@@ -40,8 +40,8 @@ class Targets:
     record: bool = False
 
     @classmethod
-    def of(cls, out: Path | None, stem: str) -> "Targets":
-        """Return what `-o` names: rows or a video, by its ending; both without it.
+    def of(cls, out: Path | None, stem: str, *, still: bool = False) -> "Targets":
+        """Return what `-o` names: rows or a video, by its ending; both without it, of one picture a picture.
 
         Raises:
             UsageError: Nothing can be written there.
@@ -49,7 +49,9 @@ class Targets:
         if str(out) == "-":
             return cls(out, None)
         if out is None:
-            return cls(Path(f"{stem}.shapes.json"), Path(f"{stem}.shapes.mp4"), record=True)
+            return cls(
+                Path(f"{stem}.shapes.json"), Path(f"{stem}.shapes{'.png' if still else '.mp4'}"), record=True
+            )
         if out.suffix.lower() in ROW_FORMATS:
             return cls(out, None)
         if not out.suffix or by_suffix(out.name, "writer") is not None:

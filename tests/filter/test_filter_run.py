@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seqimg.config import ReadingConfig
 from seqimg.errors import SeqimgError
-from seqimg.sequences import TimedFrame, open_sequence
+from seqimg.sequences import TimedFrame, open_configured, open_sequence
+from seqimg.sequences.pictures.images import write_png
 from seqimg_filter.chain import Chain
 from seqimg_filter.pipeline import Pipeline
 from seqimg_filter.pool import Pool
@@ -35,6 +37,18 @@ def test_a_real_video(cli: Cli) -> None:
         assert after.info.fps == before.info.fps
         assert after.info.pixel_aspect == before.info.pixel_aspect
         assert (after.info.height, after.info.width) == (144, 176)
+
+
+def test_one_picture(cli: Cli) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    write_png(Path("photo.png"), photo)
+    done = cli("filter", "run", "photo.png", "--op", "invert")
+    assert (done.returncode, done.stdout) == (0, "Saved photo.filter.png\n"), done.stderr
+    assert "Try:" not in done.stderr
+    with open_configured("photo.filter.png", ReadingConfig(), stills=True) as sequence:
+        assert (next(iter(sequence)) == 255 - photo).all()
+    found = cli("filter", "shapes", "photo.png")
+    assert found.stdout == "Saved photo.shapes.json and photo.shapes.png\n", found.stderr
 
 
 def test_operations_in_their_order_and_as_a_chain(cli: Cli, stack: Path) -> None:
