@@ -88,7 +88,7 @@ class PredictConfig(TaskConfig):
     baselines: Words = Field(
         BASELINES,
         description="Simpler answers that stand beside the model in every table; flow (optical flow carried on) "
-        "takes a tenth of a second a clip.",
+        "takes some 0.05 s a clip.",
     )
 
     _widths = field_validator("widths")(positive_widths)
