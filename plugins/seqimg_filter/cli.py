@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from seqimg.cli.fields import SectionedCommand, with_flags
+from seqimg.cli.task_options import Overwrite
 from seqimg.config import ReadingConfig
 
 __all__ = ["app"]
@@ -35,7 +36,6 @@ ChainFile = Annotated[
         "--chain", metavar="FILE.toml", help="Apply the operations in this file.", show_default=False
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 Start = Annotated[
     str | None,
     typer.Option("--start", metavar="TIME", help="Begin there: seconds, M:SS, or a frame such as 12f."),

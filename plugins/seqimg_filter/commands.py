@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqimg.cli.output import as_word, command, output
+from seqimg.cli.targets import STDOUT, check_stdout
 from seqimg.config import ReadingConfig
 from seqimg.errors import UsageError
 from seqimg.masking import masked
@@ -21,8 +22,6 @@ from seqimg_filter.chain import Chain
 from seqimg_filter.running import Filtered, filter_sequence, pipe_sequence
 
 __all__ = ["Request", "run_filter", "run_shapes"]
-
-_STDOUT = Path("-")
 
 
 @dataclass(frozen=True)
@@ -104,15 +103,6 @@ def _opened_beside(source: str, request: Request) -> Source:
     return open_configured(source, reading, stills=True)
 
 
-def _check_stdout(*, quality: bool, keep_audio: bool) -> None:
-    if output().json or sys.stdout.isatty():
-        why = "--json prints there" if output().json else "it is a terminal"
-        raise UsageError("cannot write pixels to standard output", why=why, hint="-o out.mp4")
-    for option, is_given in (("--keep-audio", keep_audio), ("--quality", quality)):
-        if is_given:
-            raise UsageError(f"{option} means nothing for raw pixels on standard output")
-
-
 def run_filter(
     request: Request,
     *,
@@ -131,10 +121,10 @@ def run_filter(
     if not chain.calls:
         raise UsageError("no operation is named", hint="--op gaussian:sigma=2, or seqimg filter list")
     target = out or Path(f"{request.stem()}.filter{'.png' if is_still(request.source) else '.mp4'}")
-    if target == _STDOUT:
-        _check_stdout(quality=quality is not None, keep_audio=keep_audio)
+    if target == STDOUT:
+        check_stdout(keep_audio=keep_audio, quality=quality)
     for path in (target, save_chain):
-        if path is not None and path != _STDOUT:
+        if path is not None and path != STDOUT:
             check_writable(path, overwrite=request.overwrite)
     with ExitStack() as opened:
         sequence = opened.enter_context(request.opened())
@@ -148,7 +138,7 @@ def run_filter(
                 "workers": request.workers,
                 "advance": lambda: bar.advance(),
             }
-            if target == _STDOUT:
+            if target == STDOUT:
                 done = pipe_sequence(sequence, sys.stdout.buffer, chain, say=output().say, **words)
             else:
                 kept: dict[str, Any] = {
@@ -163,7 +153,7 @@ def run_filter(
         output().say(f"Chain saved to {save_chain}.")
     for note in done.notes:
         output().say(f"Note: {note}.")
-    if target != _STDOUT:
+    if target != STDOUT:
         about = {"source": masked(request.source), "with": [masked(other) for other in beside]}
         lost = [asdict(one) for one in sequence.damage]
         summary = {**about, "output": str(target), **_figures(chain, done), "frames_lost": lost}
@@ -216,7 +206,7 @@ def run_shapes(
         inside=inside,
     )
     targets = Targets.of(out, request.stem(), still=is_still(request.source))
-    if targets.rows != _STDOUT:
+    if targets.rows != STDOUT:
         for path in targets.paths:
             check_writable(path, overwrite=request.overwrite)
     with (
@@ -239,7 +229,7 @@ def run_shapes(
     output().say(f"{found['shapes']} shapes in {frames}: {counts}.")
     for note in found["notes"]:
         output().say(f"Note: {note}.")
-    if targets.rows == _STDOUT:
+    if targets.rows == STDOUT:
         return
     last = targets.paths[-1]
     output().data(found, f"Saved {' and '.join(map(str, targets.paths))}")

@@ -1,12 +1,10 @@
 """The work of `seqimg texture run`: from a model folder to a picture or a video, without a sequence."""
 
 import re
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -15,17 +13,16 @@ import torch
 from seqimg import modelfolder
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.output import Bar, command, output
+from seqimg.cli.targets import STDOUT, check_targets, pipe_pixels
 from seqimg.config import ReadingConfig
 from seqimg.data import to_frame
 from seqimg.errors import UsageError
 from seqimg.plugins.manager import plugin_host
-from seqimg.publish import check_writable, publish_file, write_json
+from seqimg.publish import publish_file, write_json
 from seqimg.sequences import save_sequence
 from seqimg.sequences.base import SequenceInfo
-from seqimg.sequences.pictures.images import write_png
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.publishing import SavedSequence
-from seqimg.sequences.raw.piping import RawPipe
 from seqimg.streaming import Stream
 from seqimg.task import Seen
 from seqimg_texture.config import TextureRun
@@ -33,7 +30,6 @@ from seqimg_texture.showing import alive, check_tileable
 
 __all__ = ["Order", "check_alone", "grow", "grow_beside"]
 
-_STDOUT = Path("-")
 _PICTURE = ".png"
 _FRAMES = 100
 _MOST = 2**25  # pixels of a frame, such as 8192×4096; growing holds some hundred bytes for each
@@ -84,13 +80,13 @@ class Order:
             )
         picture = out is not None and out.suffix.lower() == _PICTURE and "%" not in out.name
         if frames is None:
-            frames = 1 if picture or out is None else 0 if out == _STDOUT else _FRAMES
+            frames = 1 if picture or out is None else 0 if out == STDOUT else _FRAMES
         if picture and frames != 1:
             raise UsageError(
                 f"-o {out} is one picture, not {frames or 'endlessly many'}",
                 hint=f"-o {out.with_suffix('.mp4') if out else ''}, or -o frames/%05d.png",
             )
-        if not frames and out != _STDOUT:
+        if not frames and out != STDOUT:
             raise UsageError(
                 "--frames 0 never ends", why="no file holds that", hint="-o -, for a pipe to another program"
             )
@@ -108,11 +104,7 @@ def grow(
     """
     if options.tileable:
         check_tileable(order.size)
-    for path in (order.target, order.record):
-        if path == _STDOUT:
-            _check_stdout()
-        elif path is not None:
-            check_writable(path, overwrite=overwrite)
+    check_targets(order.target, order.record, overwrite=overwrite)
     where = chosen_device(device)
     loaded = modelfolder.load(model, task="texture", device=where)
     output().say(device_sentence(where, device))
@@ -136,7 +128,7 @@ def grow(
     if order.record is not None:
         with publish_file(order.record, overwrite=overwrite) as temporary:
             write_json(temporary, summary)
-    if order.target != _STDOUT:
+    if order.target != STDOUT:
         many = f" ({saved.frame_count} frames)" if saved.frame_count != 1 else ""
         output().data(summary, f"Saved {order.target}{many}")
     output().hint(_next(order, model, options))
@@ -186,20 +178,9 @@ def _pictures(stream: Stream, channels: int, order: Order, options: TextureRun, 
 
 
 def _write(pictures: Iterator[Pixels], order: Order, channels: int, overwrite: bool) -> SavedSequence:
-    target = order.target
-    if target == _STDOUT:
-        return _pipe(pictures, order, channels)
-    if target.suffix.lower() == _PICTURE and "%" not in target.name:
-        with publish_file(target, overwrite=overwrite) as temporary:
-            write_png(temporary, next(pictures))
-        return SavedSequence(target, 1, "png", ())
-    return save_sequence(pictures, target, fps=order.fps, value_range=(0, 255), overwrite=overwrite)
-
-
-def _pipe(pictures: Iterator[Pixels], order: Order, channels: int) -> SavedSequence:
-    """Write raw pixels to standard output until all are written, or nobody reads any more."""
+    if order.target != STDOUT:
+        return save_sequence(pictures, order.target, fps=order.fps, value_range=(0, 255), overwrite=overwrite)
     height, width = order.size
-    first = next(pictures)
     info = SequenceInfo(
         path="texture",
         format="frames",
@@ -210,13 +191,7 @@ def _pipe(pictures: Iterator[Pixels], order: Order, channels: int) -> SavedSeque
         value_range=(0, 255),
         fps=Fraction(order.fps).limit_denominator(1001),
     )
-    pipe, written = RawPipe(sys.stdout.buffer, info), 0
-    output().say(f"Writing raw pixels to standard output; to be read with {pipe.command}.")
-    with suppress(BrokenPipeError):  # who reads an endless video decides when it ends
-        for frame in chain([first], pictures):
-            pipe.write(frame)
-            written += 1
-    return SavedSequence(_STDOUT, written, pipe.pixels, pipe.notes)
+    return pipe_pixels(pictures, info, endless=True)
 
 
 def _next(order: Order, model: Path, options: TextureRun) -> str:
@@ -226,9 +201,3 @@ def _next(order: Order, model: Path, options: TextureRun) -> str:
     return command(
         "seqimg", "texture", "run", "--model", model, "--seed", str(options.seed + 1), "--tileable"
     )
-
-
-def _check_stdout() -> None:
-    if output().json or sys.stdout.isatty():
-        why = "--json prints there" if output().json else "it is a terminal"
-        raise UsageError("cannot write pixels to standard output", why=why, hint="-o texture.mp4")

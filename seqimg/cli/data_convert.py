@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from seqimg.cli.output import as_word, command, output
+from seqimg.cli.targets import check_stdout
 from seqimg.config import ReadingConfig
 from seqimg.errors import UsageError
 from seqimg.masking import masked
@@ -60,7 +61,7 @@ def convert(
         keep_audio=keep_audio,
     )
     if target == _STDOUT:
-        _check_stdout(conversion)
+        check_stdout(keep_audio=conversion.keep_audio, quality=conversion.quality)
     else:
         check_writable(Path(target), overwrite=overwrite)
     with open_configured(source, reading) as sequence:
@@ -89,15 +90,6 @@ def convert(
         f"Saved {target} ({_frames(done.saved.frame_count)})",
     )
     output().hint(command("seqimg", "data", "info", as_word(target)))
-
-
-def _check_stdout(conversion: Conversion) -> None:
-    if output().json or sys.stdout.isatty():
-        why = "--json prints there" if output().json else "it is a terminal"
-        raise UsageError("cannot write pixels to standard output", why=why, hint="a file such as out.mp4")
-    for option, is_given in (("--keep-audio", conversion.keep_audio), ("--quality", conversion.quality)):
-        if is_given:
-            raise UsageError(f"{option} means nothing for raw pixels on standard output")
 
 
 def _pipe(frames: ChangedFrames) -> Converted:

@@ -1,11 +1,9 @@
 """`seqimg TASK run`."""
 
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,25 +18,21 @@ from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence
 from seqimg.cli.many import ManyOptions, check_single, run_many
 from seqimg.cli.output import command, on_one_line, output
 from seqimg.cli.pace import check_many, flow_of, flow_sentence, kept_on_interrupt, loaded_options
+from seqimg.cli.targets import STDOUT, check_targets, pipe_pixels
 from seqimg.config import Config, PaceConfig, ReadingConfig
 from seqimg.errors import UsageError
 from seqimg.masking import is_address, masked
 from seqimg.plugins import TaskSpec
-from seqimg.publish import check_writable, publish_file, write_json
+from seqimg.publish import publish_file, write_json
 from seqimg.rows import ROW_FORMATS, RecordRows, rows_file
 from seqimg.sequences.base import Sequence as Source
-from seqimg.sequences.base import SequenceInfo
 from seqimg.sequences.formats import by_suffix
 from seqimg.sequences.open import is_still, open_configured
 from seqimg.sequences.pictures.patterns import is_pattern, plain_name
-from seqimg.sequences.pixeltypes import Pixels
-from seqimg.sequences.publishing import SavedSequence
-from seqimg.sequences.raw.piping import RawPipe
 from seqimg.task import Shown, Task
 
 __all__ = ["run"]
 
-_STDOUT = Path("-")
 _SINGLE = ManyOptions()
 _UNASKED = PaceConfig()
 
@@ -77,7 +71,7 @@ def run(
     record = None if out is not None else Path(f"{stem}.{spec.name}.json")
     ending = ".png" if is_still(source) else ".mp4"
     target = out or Path(f"{stem}.{spec.name}{ending}")
-    _check_targets(target, record, overwrite=overwrite)
+    check_targets(target, record, overwrite=overwrite)
     with open_configured(source, reading, stills=True) as sequence:
         output().say(sequence.info.sentence())
         flow = flow_of(pace, sequence.info)
@@ -89,7 +83,7 @@ def run(
             output().say(line)
         if losses := sequence.losses():
             output().warn(losses)
-    if target != _STDOUT:
+    if target != STDOUT:
         output().data(summary, _saved(target, summary))
     if work.broken is not None:
         raise work.broken
@@ -161,11 +155,11 @@ def _apply(
             hearer(shown)
 
     with output().progress("Reading", total=work.source.frame_count) as bar:
-        if target != _STDOUT:
+        if target != STDOUT:
             found = write_answers(work, target, overwrite=overwrite, advance=bar.advance, tell=tell)
         else:
             with closing(work.frames(bar.advance, tell)) as frames:
-                found = summary_of(work, _pipe(frames, replace(work.source, fps=work.rate)))
+                found = summary_of(work, pipe_pixels(frames, replace(work.source, fps=work.rate)))
     if notes := found["notes"]:
         output().say(f"Written with {', '.join(notes)}.")
     return {**found, "timing": work.timing.record(live=work.flow.live)}
@@ -175,7 +169,7 @@ def _told(target: Path) -> Callable[[Shown], None]:
     """Return what prints answers as they come: lines for people, rows for programs; nothing among pixels."""
 
     def tell(shown: Shown) -> None:
-        if target == _STDOUT:
+        if target == STDOUT:
             return
         if output().json:
             for row in shown.rows:
@@ -197,7 +191,7 @@ def _check_folder(many: Many, out: Path | None) -> None:
     """Refuse the name of a file where a folder is needed."""
     if out is None or out.is_dir():
         return
-    if out == _STDOUT or out.suffix in ROW_FORMATS or by_suffix(out.name, "writer") is not None:
+    if out == STDOUT or out.suffix in ROW_FORMATS or by_suffix(out.name, "writer") is not None:
         raise UsageError(
             f"-o {out} is no folder",
             why=f"{many.source} is several sequences; each has a result of its own",
@@ -207,7 +201,7 @@ def _check_folder(many: Many, out: Path | None) -> None:
 
 def _stem(source: str) -> str:
     """Return what results are called after: a file's name without its suffix, or a folder's name."""
-    if source == str(_STDOUT):
+    if source == str(STDOUT):
         return "stdin"
     if is_address(source) or source.startswith("camera:"):
         # Without what may be secret, and without what file names cannot hold everywhere.
@@ -217,30 +211,3 @@ def _stem(source: str) -> str:
     if is_pattern(source) and not path.exists():
         return plain_name(source)
     return path.name if path.is_dir() else path.stem
-
-
-def _check_targets(*targets: Path | None, overwrite: bool) -> None:
-    for path in targets:
-        if path == _STDOUT:
-            _check_stdout()
-        elif path is not None:
-            check_writable(path, overwrite=overwrite)
-
-
-def _check_stdout() -> None:
-    if output().json or sys.stdout.isatty():
-        why = "--json prints there" if output().json else "it is a terminal"
-        raise UsageError("cannot write pixels to standard output", why=why, hint="-o out.mp4")
-
-
-def _pipe(frames: Iterator[Pixels], info: SequenceInfo) -> SavedSequence:
-    """Write raw pixels to standard output as they come, and say how to receive them."""
-    first = next(frames)
-    height, width, channels = first.shape
-    pipe = RawPipe(sys.stdout.buffer, replace(info, height=height, width=width, channels=channels))
-    output().say(f"Writing raw pixels to standard output; to be read with {pipe.command}.")
-    count = 0
-    for frame in chain([first], frames):
-        pipe.write(frame)
-        count += 1
-    return SavedSequence(_STDOUT, count, pipe.pixels, pipe.notes)
