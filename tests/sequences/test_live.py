@@ -181,6 +181,13 @@ def test_servers_that_let_one_wait(clip: bytes, behaviour: str) -> None:
     assert (caught.value.why or "") in ("no answer within 1.5 s", "nothing came that could be video")
 
 
+def test_a_camera_at_an_address_that_never_answers() -> None:
+    with _server(lambda connection, start, number: time.sleep(60)) as (address, _):
+        with pytest.raises(SequenceError) as caught:
+            open_sequence(address.replace("http", "rtsp") + "/a")
+        assert caught.value.why == "no answer within 1.5 s"
+
+
 @pytest.mark.parametrize("policy", ["error", "truncate", "skip"])
 def test_a_server_that_stalls_in_the_middle(clip: bytes, policy: str) -> None:
     # Far enough for the index and a few frames, in one piece of sound.

@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from time import monotonic
 
 import av
 import av.container
@@ -53,21 +54,23 @@ def open_address(address: str, *, on_error: OnError = "error") -> StreamedVideo:
 
 @contextmanager
 def _connected(address: str, options: dict[str, str]) -> Iterator[av.container.InputContainer]:
+    begun = monotonic()
     try:
         container = av.open(
             address, mode="r", container_options=options, timeout=(OPEN_SECONDS, READ_SECONDS)
         )
     except (av.error.FFmpegError, UnicodeEncodeError, ValueError) as error:
         # The error's own text may hold the address, with all that is secret in it.
-        raise SequenceError(f"cannot read {masked(address)}", why=_why(error)) from None
+        raise SequenceError(f"cannot read {masked(address)}", why=_why(error, monotonic() - begun)) from None
     with container:
         if not container.streams:
             raise SequenceError(f"cannot read {masked(address)}", why="nothing came that could be video")
         yield container
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, _TIMES):
+def _why(error: Exception, seconds: float) -> str:
+    # A camera that lets one wait for its first word is invalid data to FFmpeg.
+    if isinstance(error, _TIMES) or seconds >= OPEN_SECONDS:
         return f"no answer within {OPEN_SECONDS:g} s"
     # What is not on the list of formats is an invalid argument to FFmpeg.
     if isinstance(error, av.error.InvalidDataError) or getattr(error, "errno", None) == errno.EINVAL:
