@@ -10,12 +10,14 @@ from seqimg.live.pictures import Moment
 from seqimg.live.source import LiveSource
 from seqimg.modelfolder import LoadedModel
 from seqimg.plugins.manager import plugin_host
+from tests.streaming.models import learn
 from tests.support.live import clip_of, until
 
 GIVEN: dict[str, dict[str, Any]] = {
     "predict": {"context": 2, "horizon": 2, "widths": (4,)},
     "classify": {"widths": (4, 6), "classes": ("run", "walk")},
     "detect": {"classes": ("car", "person")},
+    "style": {"width": 4, "blocks": 1, "state": 4},
     "texture": {},
 }
 
@@ -24,7 +26,10 @@ GIVEN: dict[str, dict[str, Any]] = {
 def test_a_task_answers_as_frames_come_and_beside_itself_without_memory(name: str) -> None:
     kind = plugin_host().tasks.load(name)
     task = kind(kind.Config(channels=3, **GIVEN[name]))
-    loaded = LoadedModel(task, task.build_model().eval(), {}, (), {}, {})
+    model = task.build_model().eval()
+    if name == "style":
+        learn(model)
+    loaded = LoadedModel(task, model, {}, (), {}, {})
     options, moments = kind.while_live(kind.RunOptions()), list[Moment]()
     source = LiveSource(clip_of(None, fps=25), task, "model")
     engine = Engine(loaded, source, options, torch.device("cpu"), moments.append)
