@@ -5,16 +5,16 @@ from typing import Annotated
 
 import typer
 
-from seqimg.cli.fields import SectionedCommand
+from seqimg.cli.fields import SectionedCommand, with_flags
 from seqimg.cli.task_options import Device, Overwrite
+from seqimg.config import ReadingConfig
 
 __all__ = ["app"]
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("stabilise", cls=SectionedCommand)
-def stabilise(
+def _stabilise(
     original: Annotated[
         str, typer.Argument(metavar="ORIGINAL", help="The sequence as it was.", show_default=False)
     ],
@@ -61,12 +61,18 @@ def stabilise(
     ] = 0,
     overwrite: Overwrite = False,
     device: Device = "auto",
+    *,
+    reading: dict[str, object],
 ) -> None:
     """Take the flicker out of frames that were worked on one by one."""
+    from seqimg.config import check_flags
     from seqimg_style.stabilising import Order, run
 
     run(
-        Order(original, processed, out, model, save, minutes, seed),
+        Order(original, processed, out, model, save, minutes, seed, check_flags(ReadingConfig, reading)),
         overwrite=overwrite,
         device=device,
     )
+
+
+app.command("stabilise", cls=SectionedCommand)(with_flags(_stabilise, reading=ReadingConfig))

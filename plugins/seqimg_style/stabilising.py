@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Literal
@@ -13,10 +13,11 @@ from torch import Tensor
 from seqimg import modelfolder
 from seqimg.cli.machine import chosen_device, device_sentence
 from seqimg.cli.output import command, output
+from seqimg.config import ReadingConfig
 from seqimg.data import Batch, collate, fill_missing, to_frame, to_tensor, window_datasets
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.publish import check_writable
-from seqimg.sequences import Sequence, open_sequence, save_sequence
+from seqimg.sequences import Sequence, open_configured, save_sequence
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg_style.config import StyleConfig
 from seqimg_style.flows import real_flow
@@ -42,6 +43,7 @@ class Order:
         save: Where to keep what is learnt.
         minutes: How long to learn.
         seed: Seed of everything random.
+        reading: How both sequences are read.
     """
 
     original: str
@@ -51,6 +53,11 @@ class Order:
     save: Path | None = None
     minutes: float = 3.0
     seed: int = 0
+    reading: ReadingConfig = field(default_factory=ReadingConfig)
+
+    def opened(self, source: str) -> Sequence:
+        """Open one of the two."""
+        return open_configured(source, self.reading)
 
 
 def run(order: Order, *, overwrite: bool, device: Literal["auto", "cpu", "cuda"]) -> None:
@@ -66,7 +73,7 @@ def run(order: Order, *, overwrite: bool, device: Literal["auto", "cpu", "cuda"]
     check_writable(out, overwrite=overwrite)
     if order.save is not None:
         check_writable(order.save, overwrite=False)
-    with open_sequence(order.original) as original, open_sequence(order.processed) as processed:
+    with order.opened(order.original) as original, order.opened(order.processed) as processed:
         for sequence in (original, processed):
             output().say(sequence.info.sentence())
         _check_pair(original, processed)
@@ -82,6 +89,9 @@ def run(order: Order, *, overwrite: bool, device: Literal["auto", "cpu", "cuda"]
                 value_range=info.value_range,
                 overwrite=overwrite,
             )
+        for sequence in (original, processed):
+            if losses := sequence.losses():
+                output().warn(losses)
     output().data(
         {"output": str(out), "frames_written": saved.frame_count}, f"Saved {out} ({saved.frame_count} frames)"
     )
@@ -129,7 +139,8 @@ def learn(order: Order, memory: Memory) -> int:
     torch.manual_seed(order.seed)
     where = next(memory.parameters()).device
     optimizer = torch.optim.AdamW(memory.parameters(), lr=_RATE, weight_decay=1e-4)
-    config = StyleConfig(crop=128, holdout=0, validation=0, split="time", size=0, seed=order.seed)
+    how = order.reading.model_dump()
+    config = StyleConfig(**how, crop=128, holdout=0, validation=0, split="time", size=0, seed=order.seed)
     length, steps, limit = config.unroll, 0, order.minutes * 60
     with (
         window_datasets(config.model_copy(update={"data": (order.original,)}), length=length, step=1) as one,

@@ -157,6 +157,17 @@ def test_flicker_is_taken_out_of_what_another_program_made(tmp_path: Path) -> No
     assert "knows no style" in told
 
 
+def test_folders_with_gaps_are_stabilised_if_so_asked(tmp_path: Path) -> None:
+    frames = moving_square(10, (48, 48), 3)
+    for name in ("original", "processed"):
+        save_sequence(list(frames), tmp_path / name)
+        sorted((tmp_path / name).iterdir())[4].unlink()
+    words = ("style", "stabilise", tmp_path / "original", tmp_path / "processed", "--minutes", "0.02")
+    assert "--gaps" in refused(*words, "-o", tmp_path / "o.npy")
+    said(*words, "-o", tmp_path / "o.npy", "--gaps", "hold")
+    assert len(np.load(tmp_path / "o.npy")) == 10
+
+
 @pytest.mark.parametrize(
     ("shape", "words"),
     [((12, 40, 48, 3), "48×40"), ((9, 48, 48, 3), "9 frames"), ((12, 48, 48, 4), "4 channels")],
