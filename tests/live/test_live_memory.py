@@ -33,14 +33,14 @@ def _watch(socket: Any, look: list[str], until: float, told: list[dict[str, Any]
             told.append({key: words[key] for key in ("resident", "frames", "state")})
 
 
-def test_it_is_flat_for_two_viewers_of_a_quick_source() -> None:
+def test_it_is_flat_for_two_viewers_for_a_minute() -> None:
     # Smooth, so that what is kept for a recording is small however fast the machine is.
     waves = np.sin(np.arange(320) / 20) * np.cos(np.arange(240) / 30)[:, None] * 120 + 128
     frame = np.repeat(waves[..., None], 3, axis=2).astype(np.uint8)
     with serving(
-        lambda: Clip(lambda index: np.roll(frame, index, 1), 200, fps=120), loaded=glow(), keep=1.0
+        lambda: Clip(lambda index: np.roll(frame, index, 1), 200, fps=25), loaded=glow(), keep=1.0
     ) as served:
-        ends, told = time.monotonic() + 9, list[dict[str, Any]]()
+        ends, told = time.monotonic() + 60, list[dict[str, Any]]()
         sockets = [served.stack.enter_context(served.socket()) for _ in range(2)]
         looks = (["output"], ["input", "output", "difference"])
         threads = [
@@ -49,13 +49,13 @@ def test_it_is_flat_for_two_viewers_of_a_quick_source() -> None:
         ]
         for thread in threads:
             thread.start()
-        time.sleep(3.5)  # what is kept for a recording is full
-        before, frames = resident_bytes(), served.studio.engine.frames
         for thread in threads:
-            thread.join(30)
-        assert served.studio.engine.frames > frames + 100
-        assert resident_bytes() < before * 1.05
+            thread.join(90)
         assert told[-1]["state"] == "running"
+        assert told[-1]["frames"] > 300
+        # What is kept for a recording is full.
+        settled = [each["resident"] for each in told[len(told) // 6 :]]
+        assert max(settled[-10:]) < 1.03 * max(settled[:10])
 
 
 @pytest.mark.slow
