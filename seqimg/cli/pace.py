@@ -66,12 +66,12 @@ def flow_sentence(flow: Flow, info: SequenceInfo) -> str | None:
     if not flow.live:
         return None
     wait = (
-        "only the newest frame waits"
+        "only the newest frame waits for its turn"
         if flow.max_latency is None
-        else f"frames wait for up to {flow.max_latency:g} s"
+        else f"frames wait for their turn for up to {flow.max_latency:g} s"
     )
     played = " at its own speed" if flow.paced else ""
-    return f"Live{played}: {wait} for its turn; Ctrl-C ends it and keeps what there is."
+    return f"Live{played}: {wait}; Ctrl-C ends it and keeps what there is."
 
 
 @contextmanager
