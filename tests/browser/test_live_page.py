@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seqimg import modelfolder, save_sequence
+from seqimg_predict.config import PredictConfig
+from seqimg_predict.task import PredictTask
 from tests.browser.chromium import BROWSER, Page, browser
-from tests.support.live import Clip, Serving, clip_of, serving, until
+from tests.support.cli import start
+from tests.support.live import Clip, Serving, clip_of, serving, squares, until
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed: apt-get install chromium")
 
@@ -197,6 +201,23 @@ def test_the_end_of_the_server_is_told_and_nothing_stands_in_the_console(page: P
     assert _text(page, "state") == "Not connected"
     assert page.eval("document.querySelector('.frame').classList.contains('old')")
     assert page.complaints == []
+
+
+def test_a_server_that_is_killed_is_missed(page: Page, tmp_path: Path) -> None:
+    """No farewell comes; the page says that nobody answers, and that it tries."""
+    task = PredictTask(PredictConfig(channels=3, widths=(4,), context=2, horizon=2))
+    modelfolder.save(tmp_path / "model", task, task.build_model().state_dict(), {})
+    save_sequence((squares(index) for index in range(20)), tmp_path / "a.mp4", fps=25)
+    words = ("live", tmp_path / "a.mp4", "--model", tmp_path / "model", "--loop", "--port", "0")
+    with start(*words) as process:
+        assert process.stdout is not None
+        page.call("Page.navigate", url=process.stdout.readline().strip())
+        _until(page, "document.getElementById('moment')?.textContent.startsWith('frame')")
+        process.kill()
+        until(lambda: _text(page, "banner-text").startswith("The connection to seqimg live is lost"))
+        assert _text(page, "state") == "Not connected"
+        assert page.eval("document.querySelector('.frame').classList.contains('old')")
+    page.call("Page.navigate", url="about:blank")
 
 
 def test_names_that_are_code_stay_words(page: Page, tmp_path: Path) -> None:
