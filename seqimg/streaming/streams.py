@@ -32,6 +32,7 @@ class Streams(Generic[K]):
     A stream joins with its first frame and leaves with `leave`; each may begin anew without the others, and none has
     to have a frame in every step. The numbers are those of separate streams. What begins anew is stepped apart from
     what remembers, and frames of different sizes apart from each other, so steps are fastest where neither happens.
+    Only a model that gives each row a beginning of its own, as textures do, grows others here than alone.
 
     Args:
         model: Maps `(frames [B, T, C, H, W], state | None)` to `(outputs, state)`, every tensor of the state
