@@ -45,6 +45,7 @@ class Page:
     def __init__(self, read: int, write: int) -> None:
         self._read, self._write, self._number, self._rest = read, write, 0, b""
         self._session: str | None = None
+        self._loads = 0
         self.complaints: list[str] = []
         self.requests: list[str] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -63,6 +64,11 @@ class Page:
 
     def open(self, path: Path, *, width: int, height: int = 900, dark: bool = False) -> None:
         """Open a file from the disk in a window of this size."""
+        self.go(path.absolute().as_uri(), width=width, height=height, dark=dark)
+        self.eval("Promise.all([...document.images].map(i => i.decode().catch(() => 0))).then(() => 1)")
+
+    def go(self, address: str, *, width: int, height: int = 900, dark: bool = False) -> None:
+        """Open an address in a window of this size, until it has loaded."""
         self.complaints.clear()
         self.requests.clear()
         self.call(
@@ -74,9 +80,10 @@ class Page:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.call("Page.navigate", url=path.absolute().as_uri())
-        self._until(lambda message: message.get("method") == "Page.loadEventFired", "the page's end")
-        self.eval("Promise.all([...document.images].map(i => i.decode().catch(() => 0))).then(() => 1)")
+        before = self._loads
+        self.call("Page.navigate", url=address)
+        if self._loads == before:  # else the page was there before the answer
+            self._until(lambda message: self._loads > before, "the page's end")
 
     def eval(self, expression: str) -> Any:
         """Return what an expression is in the page, a promise's value when it is there."""
@@ -124,6 +131,8 @@ class Page:
     def _note(self, message: dict[str, Any]) -> None:
         parameters = message.get("params", {})
         match message.get("method"):
+            case "Page.loadEventFired":
+                self._loads += 1
             case "Runtime.exceptionThrown":
                 self.complaints.append(str(parameters["exceptionDetails"]))
             case "Runtime.consoleAPICalled" if parameters["type"] in ("error", "warning", "assert"):

@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from tests.browser.chromium import BROWSER, Page, browser
+from tests.browser.chromium import BROWSER, browser
 
 pytestmark = [
     pytest.mark.slow,
@@ -45,20 +45,8 @@ def address(site: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def _go(page: Page, address: str, *, width: int, dark: bool = False) -> None:
-    page.complaints.clear()
-    page.requests.clear()
-    shape = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-    page.call("Emulation.setDeviceMetricsOverride", **shape)
-    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-    page.call("Emulation.setEmulatedMedia", features=[scheme])
-    page.call("Page.navigate", url=address)
-    page.eval(
-        "new Promise(done => document.readyState === 'complete' ? done(1) : addEventListener('load', () => done(1)))"
-    )
-
-
-@pytest.mark.parametrize(("width", "dark"), [(390, True), (1280, False)])
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [390, 1280])
 def test_every_page_fits_and_asks_nobody(
     site: Path, address: str, tmp_path: Path, width: int, dark: bool
 ) -> None:
@@ -67,7 +55,7 @@ def test_every_page_fits_and_asks_nobody(
     wrong = []
     with browser(tmp_path / "profile") as page:
         for name in names:
-            _go(page, address + ("" if name == "." else f"{name}/"), width=width, dark=dark)
+            page.go(address + ("" if name == "." else f"{name}/"), width=width, dark=dark)
             found = {
                 "wider than the window": page.eval("document.documentElement.scrollWidth > innerWidth"),
                 "not in this scheme": page.eval("document.body.dataset.mdColorScheme")
@@ -97,7 +85,7 @@ def test_every_page_fits_and_asks_nobody(
 )
 def test_the_search_finds(address: str, tmp_path: Path, words: str, wanted: str) -> None:
     with browser(tmp_path / "profile") as page:
-        _go(page, address, width=1280)
+        page.go(address, width=1280)
         page.eval("document.querySelector('[data-md-component=search-query]').focus()")
         page.call("Input.insertText", text=words)
         end = time.monotonic() + 30
