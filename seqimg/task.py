@@ -218,7 +218,9 @@ class Task(ABC, Generic[C, R, Answer]):
         tuples, lists, dicts or dataclasses. A graph knows no None: its first state is zeros. Where those mean something
         else than None, the graph computes both beginnings and picks one, which takes twice as long; a state with a
         tensor that says whether anything was seen yet saves that. With an attribute `answers_each_frame` that is
-        False, the outputs after a clip's last frame are those of the clip, and not one of many.
+        False, the outputs after a clip's last frame are those of the clip, and not one of many. With an attribute
+        `frame_channels` its frames are no pictures but so many planes of what `outputs_about` says, and nothing is
+        measured on data.
 
         Args:
             model: The trained model, in evaluation mode.

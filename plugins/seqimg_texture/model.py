@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate, pad, pixel_shuffle
 from seqimg.nn import ConvRNN
 from seqimg_texture.noise import noise_at
 
-__all__ = ["CELL", "Grower", "Growth"]
+__all__ = ["CELL", "FINE", "Grower", "Growth", "driven"]
 
 Growth = tuple[Tensor, ...]
 """How far textures have grown: states of the coarse and of the fine level `[B, S, h, w]`, the noise each level is
@@ -18,7 +18,9 @@ driven by, the clock `[B, 2]` int64 (seed, and steps taken) and the speed `[B]`.
 CELL = 8
 """Pixels of the picture along a side of one position of the coarse level."""
 
-_FINE = 2  # pixels along a side of one position of the fine level
+FINE = 2
+"""Pixels along a side of one position of the fine level."""
+
 _TOLD = 8  # channels that the coarse level tells the fine one
 _KEPT = (
     0.9  # share of a step's noise that is still there in the next: what drives the texture changes smoothly
@@ -53,7 +55,7 @@ class Grower(nn.Module):
         self.coarse = ConvRNN(noise, coarse, cell="conv_gru", kernel_size=3, reset="after")
         self.told = nn.Conv2d(coarse, _TOLD, 1)
         self.fine = ConvRNN(_TOLD + noise, fine, cell="conv_gru", kernel_size=3, reset="after")
-        self.drawn = nn.Conv2d(fine, channels * _FINE**2, 3)
+        self.drawn = nn.Conv2d(fine, channels * FINE**2, 3)
 
     def start(self, size: tuple[int, int], seeds: Sequence[int], speed: float = 1.0) -> Growth:
         """Return what has not grown yet.
@@ -64,21 +66,24 @@ class Grower(nn.Module):
             speed: Steps a frame.
         """
         rows, columns = (-(-side // CELL) for side in size)
-        scale, weight = CELL // _FINE, self.drawn.weight
+        scale, weight = CELL // FINE, self.drawn.weight
         clock = torch.tensor([[seed, 0] for seed in seeds])
-        coarse, fine = ((self.noise, rows, columns), (self.noise, rows * scale, columns * scale))
-        widths = (layer.cells[0].hidden_channels for layer in (self.coarse, self.fine))
-        states = [
-            weight.new_zeros(len(seeds), width, *where[1:])
-            for width, where in zip(widths, (coarse, fine), strict=True)
-        ]
+        sizes = ((self.noise, rows, columns), (self.noise, rows * scale, columns * scale))
         first = [
-            noise_at(clock * 2 + torch.tensor([0, which]), where)
-            for which, where in enumerate((coarse, fine))
+            noise_at(clock * 2 + torch.tensor([0, which]), size).to(weight)
+            for which, size in enumerate(sizes)
         ]
-        noise = [drawn.to(weight) for drawn in first]
         clock[:, 1] = 1
-        return (*states, *noise, clock, torch.full((len(seeds),), speed, device=weight.device))
+        states = self.blank(first)[:2]
+        return (*states, *first, clock, torch.full((len(seeds),), speed, device=weight.device))
+
+    def blank(self, noise: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return states and noise of both levels before anything was driven: zeros, in the places of this noise."""
+        states = [
+            drawn.new_zeros(len(drawn), layer.cells[0].hidden_channels, *drawn.shape[2:])
+            for layer, drawn in zip((self.coarse, self.fine), noise, strict=True)
+        ]
+        return (states[0], states[1], torch.zeros_like(noise[0]), torch.zeros_like(noise[1]))
 
     def forward(self, frames: Tensor, growth: Growth | None = None) -> tuple[Tensor, Growth]:
         """Grow a frame for each that goes in.
@@ -96,7 +101,7 @@ class Grower(nn.Module):
         pictures = []
         for _ in range(frames.shape[1]):
             growth = self.step(growth)
-            pictures.append(self.picture(growth)[..., :height, :width])
+            pictures.append(self.picture(growth[1])[..., :height, :width])
         return torch.stack(pictures, dim=1), growth
 
     def step(self, growth: Growth) -> Growth:
@@ -108,28 +113,40 @@ class Grower(nn.Module):
             growth = self._part(growth, share)
         return growth
 
-    def picture(self, growth: Growth) -> Tensor:
-        """Draw what has grown: `[B, C, H, W]`, sides multiples of `CELL`."""
-        return 0.5 + pixel_shuffle(self.drawn(_wrapped(growth[1])), _FINE)
+    def picture(self, fine: Tensor) -> Tensor:
+        """Draw the fine level's state: `[B, C, H, W]`, sides multiples of `CELL`."""
+        return 0.5 + pixel_shuffle(self.drawn(_wrapped(fine)), FINE)
+
+    def grown(
+        self, states: tuple[Tensor, Tensor], noise: tuple[Tensor, Tensor], share: Tensor | float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """Return the next states of both levels, driven by noise, after a share of a step."""
+        coarse, fine = states
+        coarse = coarse + share * (_stepped(self.coarse, noise[0], coarse) - coarse)
+        told = _enlarged(self.told(coarse), CELL // FINE)
+        fine = fine + share * (_stepped(self.fine, torch.cat([told, noise[1]], dim=1), fine) - fine)
+        return coarse, fine
 
     def _part(self, growth: Growth, share: Tensor) -> Growth:
         """Take a share of a step, `[B, 1, 1, 1]` in (0, 1]."""
         coarse, fine, noise_coarse, noise_fine, clock, speed = growth
         noise_coarse, noise_fine = (
-            _moved(noise, clock, which, share) for which, noise in enumerate((noise_coarse, noise_fine))
+            driven(noise, _fresh(noise, clock, which), share)
+            for which, noise in enumerate((noise_coarse, noise_fine))
         )
-        coarse = coarse + share * (_stepped(self.coarse, noise_coarse, coarse) - coarse)
-        told = _enlarged(self.told(coarse), CELL // _FINE)
-        fine = fine + share * (_stepped(self.fine, torch.cat([told, noise_fine], dim=1), fine) - fine)
+        coarse, fine = self.grown((coarse, fine), (noise_coarse, noise_fine), share)
         return coarse, fine, noise_coarse, noise_fine, clock + clock.new_tensor([0, 1]), speed
 
 
-def _moved(noise: Tensor, clock: Tensor, which: int, share: Tensor) -> Tensor:
-    """Return noise some time later: as strong as before, and related to what it was."""
+def driven(noise: Tensor, fresh: Tensor, share: Tensor | float = 1.0) -> Tensor:
+    """Return noise a share of a step later: as strong as before, and related to what it was."""
+    kept = _KEPT**share
+    return kept * noise + (1 - kept**2) ** 0.5 * fresh
+
+
+def _fresh(noise: Tensor, clock: Tensor, which: int) -> Tensor:
     channels, height, width = noise.shape[1:]
-    fresh = noise_at(clock * 2 + clock.new_tensor([0, which]), (channels, height, width)).to(noise)
-    kept: Tensor = _KEPT**share
-    return kept * noise + (1 - kept.square()).sqrt() * fresh
+    return noise_at(clock * 2 + clock.new_tensor([0, which]), (channels, height, width)).to(noise)
 
 
 def _stepped(layer: ConvRNN, x: Tensor, state: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqimg.data import Batch, ClipDataset, Datasets, Part
-from seqimg.errors import UsageError
 from seqimg.streaming import Stream
 from seqimg.task import Baseline, Example, Losses, Seen, Shown, Task
 from seqimg_texture.baselines import mean_colour, other_crop, random_phase
@@ -17,9 +16,10 @@ from seqimg_texture.config import TextureConfig, TextureRun
 from seqimg_texture.examples import example_datasets
 from seqimg_texture.looking import PAIR, chosen_features, extractor_id
 from seqimg_texture.losses import Wanted
-from seqimg_texture.model import Grower
+from seqimg_texture.model import CELL, Grower
 from seqimg_texture.pool import Pool, expanded
 from seqimg_texture.showing import alive
+from seqimg_texture.step import TextureStep
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -61,15 +61,15 @@ class TextureTask(Task[TextureConfig, TextureRun, Tensor]):
         return Grower(self.config.channels, self.config.widths, noise=self.config.noise)
 
     def step_module(self, model: nn.Module) -> nn.Module:
-        """Refuse: a texture draws its noise as it grows, which no graph can.
+        """Return the step that takes its noise as frames."""
+        return TextureStep(cast(Grower, model))
 
-        Raises:
-            UsageError: Always.
-        """
-        raise UsageError(
-            "a texture cannot be exported",
-            why="it draws noise by seed and moment as it grows, which no graph does",
-            hint="seqimg texture run --frames 0 -o - streams it into another program",
+    def outputs_about(self) -> str:
+        """Say what the graph takes and gives."""
+        return (
+            "The texture around [0, 1] after one more frame's time. Frames are no pictures but normal noise (mean 0, "
+            "deviation 1), drawn anew for each; their size is the texture's. It has grown after some fifty. At sizes "
+            f"that are multiples of {CELL} it is tileable."
         )
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:

@@ -91,7 +91,7 @@ def export(
     shown = {key: record[key] for key in ("file", "frames", "outputs", "state", "notes", "measured")}
     output().data({**said, **shown}, _table(rows))
     output().say(f"Saved {target}, and {sidecar_path(target)} which says how to run it.")
-    if wanted.kind == "onnx":
+    if wanted.kind == "onnx" and found.step.channels == task.config.channels:
         output().hint(command("seqimg", "export", "check", target, "VIDEO", "--model", model))
 
 
@@ -136,6 +136,13 @@ def _opened(task: Task[Any, Any, Any], data: list[str], *, needed: bool) -> Data
 
 def _clips(datasets: Datasets, wanted: Wanted, found: Exported) -> Spread | None:
     """Return the clips to measure on, None if there are none that the graph takes."""
+    if found.step.channels != datasets.channels:
+        if wanted.precision == "int8":
+            raise SeqimgError(
+                "int8 needs data to see the size of numbers from", why="the graph's frames are no pictures"
+            )
+        output().say("No figures: the graph's frames are no pictures.")
+        return None
     chosen = next((part for part in (datasets.val, datasets.test, datasets.train) if len(part)), None)
     if chosen is None:
         return None

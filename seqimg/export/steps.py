@@ -140,7 +140,7 @@ def step_of(task: Task[Any, Any, Any], model: nn.Module) -> Step:
     for layer in module.modules():
         if isinstance(layer, ConvRNN):
             layer.kernel = None  # a graph holds the equations, whoever computes them elsewhere
-    channels = task.config.channels
+    channels = int(getattr(module, "frame_channels", task.config.channels))
     side = task.frame_size() or (_SIDE, _SIDE)
     frames = torch.rand(2, 1, channels, *side, generator=torch.Generator().manual_seed(0))
     try:

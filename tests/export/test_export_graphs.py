@@ -184,9 +184,12 @@ def test_large_models_of_one_size_are_torch_over_100_frames(
     assert_same(found, 1, (32, 40))
 
 
-def test_a_texture_says_why_it_cannot_be_exported(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be exported"):
-        export_model(made(tmp_path, "texture", channels=3))
+def test_a_texture_takes_its_noise_as_frames(tmp_path: Path) -> None:
+    found = export_model(made(tmp_path, "texture", channels=3, widths=(6, 5)))
+    assert found.about.frames.shape[2] == 4
+    assert not found.notes
+    assert_same(found, 1, (48, 64))
+    assert_same(found, 2, (33, 59), count=10)
 
 
 def test_a_task_of_a_third_party_is_exported_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
