@@ -105,11 +105,14 @@ def make(
 
 def _sentence(request: "MakeRequest") -> str:
     height, width = request.size
-    sequences = "1 sequence" if request.count == 1 else f"{request.count:,} sequences"
     return (
-        f"Making {sequences} of {request.name}, {request.length} frames each,"
+        f"Making {_sequences(request.count)} of {request.name}, {request.length} frames each,"
         f" {width}×{height}, split {request.split}, seed {request.seed}."
     )
+
+
+def _sequences(count: int) -> str:
+    return "1 sequence" if count == 1 else f"{count:,} sequences"
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -153,7 +156,7 @@ def _data(made: "Made") -> dict[str, object]:
 def _contents(made: "Made") -> str:
     classes = f", {len(made.classes)} classes" if made.classes else ""
     boxes = f", {made.boxes:,} boxes" if made.boxes else ""
-    return f", {made.sequences:,} sequences{classes}{boxes}"
+    return f", {_sequences(made.sequences)}{classes}{boxes}"
 
 
 def _next(made: "Made") -> str:

@@ -27,6 +27,13 @@ def test_the_last_lines_name_the_file_to_open_and_what_to_try(cli: CLI, tmp_path
     assert np.load(out / "sequences.npy").shape == (4, 3, 32, 40)
 
 
+def test_one_sequence_is_one(cli: CLI) -> None:
+    done = cli(
+        "data", "make", "pans", "one", "--count", "1", "--length", "3", "--size", "32", "--format", "npy"
+    )
+    assert done.stdout.endswith(", 1 sequence)\n")
+
+
 def test_json_says_what_was_made(cli: CLI, tmp_path: Path) -> None:
     done = cli("data", "make", "tracks", tmp_path / "t", "--count", "2", "--length", "3", "--json")
     said = json.loads(done.stdout)
