@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from seqimg.batch.flow import Flow, Timing
+from seqimg.batch.threads import BestThreads
 from seqimg.data import to_tensor
 from seqimg.errors import SeqimgError
 from seqimg.sequences.base import ASSUMED_FPS, Sequence, SequenceError, TimedFrame
@@ -193,13 +194,20 @@ class Feed:
 
     def _handed(self, ready: Iterator[tuple[Seen, float]], advance: Callable[[], object]) -> Iterator[Seen]:
         timing, stream = self._timing, self._stream
-        for number, (seen, came) in enumerate(ready):
-            timing.turn(came)
-            self.moment, self.held = Moment(number, seen.time, came), 0.0
-            begun, computed = perf_counter(), stream.seconds
-            yield seen
-            model = stream.seconds - computed
-            timing.latencies.note("model", model)
-            timing.latencies.note("postprocess", max(0.0, perf_counter() - begun - model - self.held))
-            timing.done()
-            advance()
+        threads = timing.threads = BestThreads.of_this_thread(stream.device) if self._flow.overlap else None
+        try:
+            for number, (seen, came) in enumerate(ready):
+                timing.turn(came)
+                self.moment, self.held = Moment(number, seen.time, came), 0.0
+                begun, computed = perf_counter(), stream.seconds
+                yield seen
+                model, worked = stream.seconds - computed, perf_counter() - begun - self.held
+                timing.latencies.note("model", model)
+                timing.latencies.note("postprocess", max(0.0, worked - model))
+                timing.done()
+                if threads is not None:
+                    threads.note(worked)
+                advance()
+        finally:
+            if threads is not None:
+                threads.restore()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from seqimg.batch.threads import BestThreads
 from seqimg.streaming import Latencies, Latency
 
 __all__ = ["Flow", "Timing"]
@@ -41,12 +42,14 @@ class Timing:
         dropped: Frames that were left out because newer ones had come.
         lag: How long frames waited for their turn, in frames of the source.
         delay: Seconds from when a frame came to when what was said of it was written.
+        threads: How many threads the model was computed with; None where nobody looked for the best number.
     """
 
     def __init__(self, fps: float | None) -> None:
         self.latencies = Latencies()
         self.came = self.answered = self.dropped = 0
         self.lag, self.delay = Latency(), Latency()
+        self.threads: BestThreads | None = None
         self._fps = fps
         self._begun = self._ended = self._counted = math.nan
 
@@ -80,6 +83,8 @@ class Timing:
             "fps": None if fps is None else round(fps, 3),
             "source_fps": None if self._fps is None else round(self._fps, 3),
         }
+        if self.threads is not None:
+            found["threads"] = {"most": self.threads.most, "chosen": self.threads.now}
         if live:
             found["lag_frames"] = {
                 "p50": round(self.lag.percentile(50), 3),

@@ -32,6 +32,9 @@ def speed_lines(record: Mapping[str, Any]) -> list[str]:
         values = [*(figures[column] for column in _COLUMNS), figures["warm_up"]]
         shown = [f"{1000 * value:.1f}" for value in values]
         lines.append(f"  {name}".ljust(17) + "".join(value.rjust(_WIDTH) for value in shown))
+    threads = record.get("threads")
+    if threads and threads["chosen"] < threads["most"]:
+        lines.append(f"Frames took less time with {threads['chosen']} of {threads['most']} threads.")
     return [*lines, _counts(record)]
 
 

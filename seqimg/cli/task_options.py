@@ -77,7 +77,7 @@ Threads = Annotated[
         "--threads",
         min=1,
         metavar="N",
-        help="Threads that each process computes with. [the cores, divided]",
+        help="Threads that each process computes with, at most. [the cores, divided]",
         show_default=False,
         rich_help_panel=_MANY,
     ),
