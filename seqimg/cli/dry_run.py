@@ -87,7 +87,7 @@ def _model_rows(found: ModelSummary) -> list[tuple[str, str]]:
 
 def _data_rows(found: DataSummary) -> list[tuple[str, str]]:
     rows = [
-        (name, f"{clips:,} clips of {found.sequences[name]:,} sequence{'s' * (found.sequences[name] != 1)}")
+        (name, f"{_counted(clips, 'clip')} of {_counted(found.sequences[name], 'sequence')}")
         for name, clips in found.clips.items()
     ]
     rows.append(("clip", f"{found.frames} frames, {found.width}×{found.height}, {found.channels} channels"))
@@ -118,3 +118,7 @@ def _size(count: float) -> str:
             break
         count /= 1000
     return f"{count:.3g} {unit}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
