@@ -49,7 +49,7 @@ class TextureConfig(TaskConfig):
     )
     pool: int = Field(12, ge=1, description="Textures that are kept growing during training.")
     renewed: float = Field(
-        0.05, gt=0, le=1, description="Share of the textures taken from the pool that begin anew, from noise."
+        0.02, gt=0, le=1, description="Share of the textures taken from the pool that begin anew, from noise."
     )
     size: int = Field(
         512, ge=0, description="Longer side of the example, in pixels, if it is larger; 0 keeps it."

@@ -1,5 +1,6 @@
 """What a texture is to be like: how the features of its example are distributed."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ _LOOKED = 32
 _POSITIONS = 1024  # of a layer, drawn anew in each step: sorting is what costs
 _KEPT = 2048  # positions of each picture that the example's distribution is made of
 _GRAIN = 32  # filters of 3×3 pixels
+_FAR = (16, 32, 64)  # pixels across or down that arrangements are looked at over
+_STRIDES = (4, 8)  # of the layers that they are looked at in
+_PAIRS = 2  # of them in a step
 _LEAST = 1e-2  # deviation of features that say something; of one colour none does
 
 
@@ -39,6 +43,10 @@ class Targets:
     Every layer is projected on directions; along each, the sorted values are compared with the example's (Heitz et
     al., "A Sliced Wasserstein Loss for Neural Texture Synthesis", CVPR 2021). The example is sorted once.
 
+    What lies some way apart is looked at together as well, as features of one place beside those of another (in the
+    spirit of Berger and Memisevic, "Incorporating long-range consistency in CNN-based texture generation", ICLR 2017):
+    rows of bricks are not seen in any one place.
+
     Args:
         pictures: The example: pictures `[C, H, W]` of any sizes.
         name: The extractor.
@@ -46,22 +54,61 @@ class Targets:
 
     def __init__(self, pictures: Iterable[Tensor], name: str) -> None:
         self.name, drawn = name, torch.Generator().manual_seed(2)
-        seen: list[list[Tensor]] = []
+        seen: dict[_Look, list[Tensor]] = {}
         with torch.no_grad():
             for picture in pictures:
                 layers = _looked_at(picture[None], name)
-                seen.append([_some(layer[0].flatten(1), _KEPT, drawn) for layer in layers])
-        self.layers = [_layer(torch.cat(parts, dim=1), drawn) for parts in zip(*seen, strict=True)]
+                for look in _looks(layers, picture.shape[-1]):
+                    found = look.at(layers)[0].flatten(1)
+                    seen.setdefault(look, []).append(_some(found, _KEPT, drawn))
+        wanted = {look: _layer(torch.cat(parts, dim=1), drawn) for look, parts in seen.items()}
+        self.layers = {look: layer for look, layer in wanted.items() if look.away == (0, 0)}
+        self.pairs = {look: layer for look, layer in wanted.items() if look.away != (0, 0)}
 
     def distance(self, pictures: Tensor) -> Tensor:
         """Return how far textures `[B, C, H, W]` are from the example, a scalar: the mean over all layers.
 
-        Other directions and positions are drawn in every call.
+        Other directions, positions and pairs of places are drawn in every call.
         """
         found = _looked_at(pictures, self.name)
-        return torch.stack(
-            [_apart(layer, wanted) for layer, wanted in zip(found, self.layers, strict=True)]
-        ).mean()
+        fitting = [look for look in self.pairs if look.fits(found)]
+        drawn = [fitting[place] for place in torch.randperm(len(fitting))[:_PAIRS].tolist()]
+        wanted = self.layers | {look: self.pairs[look] for look in drawn}
+        return torch.stack([_apart(look.at(found), layer) for look, layer in wanted.items()]).mean()
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Features of one layer, beside those some positions down and across."""
+
+    layer: int
+    away: tuple[int, int]
+
+    def at(self, layers: list[Tensor]) -> Tensor:
+        """Return them, `[B, F, h, w]` or `[B, 2 F, h', w']`."""
+        features, (down, across) = layers[self.layer], self.away
+        if not (down or across):
+            return features
+        height, width = features.shape[-2:]
+        one, other = features[..., : height - down, : width - across], features[..., down:, across:]
+        return torch.cat([one, other], dim=1)
+
+    def fits(self, layers: list[Tensor]) -> bool:
+        """Whether there are such places."""
+        return all(
+            2 * way <= side for way, side in zip(self.away, layers[self.layer].shape[-2:], strict=True)
+        )
+
+
+def _looks(layers: list[Tensor], side: int) -> list[_Look]:
+    """Return all looks at a picture so many pixels wide."""
+    found = [_Look(place, (0, 0)) for place in range(len(layers))]
+    for place, layer in enumerate(layers):
+        stride = 2 ** round(math.log2(side / layer.shape[-1]))
+        if stride in _STRIDES:
+            ways = [pixels // stride for pixels in _FAR]
+            found += [_Look(place, away) for way in ways for away in ((way, 0), (0, way))]
+    return [look for look in found if look.fits(layers)]
 
 
 def _looked_at(pictures: Tensor, name: str) -> list[Tensor]:

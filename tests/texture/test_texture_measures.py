@@ -43,6 +43,29 @@ def test_targets_know_what_an_example_is_like() -> None:
     assert torch.isfinite(Targets([torch.full((1, 32, 32), 0.5)], NAME).distance(_stripes(8)))
 
 
+@torch.no_grad()
+def test_targets_know_what_lies_a_way_apart() -> None:
+    """Lines 32 pixels apart, or anywhere: near each of them all looks alike."""
+
+    def lines(places: list[int]) -> Tensor:
+        picture = torch.zeros(1, 128, 128)
+        for place in places:
+            picture[:, :, place : place + 3] = 1
+        return picture
+
+    torch.manual_seed(0)
+    targets = Targets([lines([5, 37, 69, 101]), lines([20, 52, 84, 116])], NAME)
+    assert {look.away for look in targets.pairs} == {(0, 2), (0, 4), (0, 8), (2, 0), (4, 0), (8, 0)}
+    regular, irregular = lines([11, 43, 75, 107])[None], lines([5, 15, 60, 101])[None]
+
+    def distance(picture: Tensor) -> float:
+        return float(torch.stack([targets.distance(picture) for _ in range(20)]).mean())
+
+    assert distance(regular) < 0.8 * distance(irregular)
+    targets.layers = {}  # only pairs of places
+    assert distance(regular) < 0.85 * distance(irregular)
+
+
 def test_gradients_lead_to_the_example() -> None:
     torch.manual_seed(0)
     wanted = Targets([torch.full((3, 32, 32), 0.2)], NAME)
