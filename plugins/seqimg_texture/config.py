@@ -57,7 +57,7 @@ class TextureConfig(TaskConfig):
     crop: int = Field(
         128, ge=16, le=1024, description="Side of the textures that are grown in training, in pixels."
     )
-    steps: int = Field(2200, ge=1, description="Optimiser steps.")
+    steps: int = Field(2100, ge=1, description="Optimiser steps.")
     batch_size: int = Field(1, ge=1, description="Textures grown at once.")
     learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of AdamW.")
     weight_decay: float = Field(0, ge=0, description="Weight decay of AdamW.")
@@ -67,7 +67,7 @@ class TextureConfig(TaskConfig):
         lt=1,
         description="Decay of the running average of the weights that is validated and saved; 0 is off.",
     )
-    validate_every: int = Field(1100, ge=1, description="Steps between validations.")
+    validate_every: int = Field(1050, ge=1, description="Steps between validations.")
     validation_clips: int = Field(2, ge=1, description="Most crops a validation compares with.")
 
     _widths = field_validator("widths")(positive_widths)
