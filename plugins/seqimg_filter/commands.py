@@ -14,9 +14,8 @@ from seqimg.config import ReadingConfig
 from seqimg.errors import UsageError
 from seqimg.masking import masked
 from seqimg.publish import check_writable, publish_file
-from seqimg.sequences import ASSUMED_FPS, Moment, Span, open_configured
+from seqimg.sequences import ASSUMED_FPS, Moment, Span, is_still, open_configured
 from seqimg.sequences import Sequence as Source
-from seqimg.sequences.open import is_still
 from seqimg.sequences.pictures.patterns import is_pattern
 from seqimg_filter.chain import Chain
 from seqimg_filter.running import Filtered, filter_sequence, pipe_sequence

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
     from seqimg.sequences.convert import Conversion, Converted, convert_sequence
     from seqimg.sequences.geometry import Crop, Size
-    from seqimg.sequences.open import open_configured, open_sequence
+    from seqimg.sequences.open import is_still, open_configured, open_sequence
     from seqimg.sequences.publishing import SavedSequence
     from seqimg.sequences.save import open_writer, save_sequence
     from seqimg.sequences.selection import Moment, Span
@@ -45,6 +45,7 @@ __all__ = [
     "VideoIndex",
     "convert_sequence",
     "index_video",
+    "is_still",
     "open_configured",
     "open_sequence",
     "open_writer",
@@ -62,6 +63,7 @@ _HOMES = {
     "Span": "seqimg.sequences.selection",
     "VideoIndex": "seqimg.sequences.video.index",
     "index_video": "seqimg.sequences.video.index",
+    "is_still": "seqimg.sequences.open",
     "open_configured": "seqimg.sequences.open",
     "open_sequence": "seqimg.sequences.open",
     "SavedSequence": "seqimg.sequences.publishing",

@@ -98,6 +98,9 @@ def open_sequence(
 def is_still(source: str) -> bool:
     """Tell whether a source is one picture, which alone is no sequence.
 
+    Args:
+        source: What `open_sequence` takes.
+
     Example:
         >>> is_still("frames/"), is_still("clip.mp4")
         (False, False)

@@ -194,10 +194,20 @@ def engine_of(
     loop: bool = False,
     **options: Any,
 ) -> Engine:
-    """Return an engine that is not started."""
+    """Return an engine that is not started; `stop_engines` ends it."""
     loaded = loaded or glow()
     source = LiveSource(opened, loaded.task, "model", loop=loop)
-    return Engine(loaded, source, Glow.RunOptions(**options), torch.device("cpu"), publish)
+    _MADE.append(Engine(loaded, source, Glow.RunOptions(**options), torch.device("cpu"), publish))
+    return _MADE[-1]
+
+
+_MADE: list[Engine] = []
+
+
+def stop_engines() -> None:
+    """End what tests have left running: moments that are kept would fill the memory of all tests that follow."""
+    while _MADE:
+        _MADE.pop().stop()
 
 
 def until(true: Callable[[], Any], seconds: float = 20.0) -> Any:
