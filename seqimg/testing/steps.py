@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
 from typing import Any, ClassVar
 
 import torch
@@ -21,6 +23,7 @@ from seqimg.testing.tolerances import KERNEL_DRAWS, KERNEL_FLOOR, KERNEL_NORM, K
 
 __all__ = ["StepContract", "check_steps"]
 
+_THREADS = 4
 _SIZES: tuple[Mapping[str, Any], ...] = (
     {"size": (1, 1), "batch": 1},
     {"size": (1, 6), "batch": 3},
@@ -142,19 +145,13 @@ class StepContract(KernelTests):
     def test_several_threads(self) -> None:
         """One prepared step may be called from several threads at once, as servers do."""
         for cell in self.cells:
-            call = self._call(cell, frames=6)
-            step, wanted = self._prepared(call), _stepped(call, self._kernel(cell))["last"]
-
-            def run(_: int, call: Call = call, step: Step = step) -> Tensor:
-                state = call.state
-                with torch.inference_mode():
-                    for frame in call.x.unbind(1):
-                        state = step(frame, state)
-                return state
-
-            with ThreadPoolExecutor(4) as pool:
-                same = [torch.equal(found, wanted) for found in pool.map(run, range(12))]
-            require(all(same), f"{cell}: calls from several threads disturb each other")
+            calls = [self._call(cell, seed=number, frames=6) for number in range(_THREADS)]
+            step, barrier = self._prepared(calls[0]), Barrier(_THREADS)
+            wanted = [_last_state(step, call) for call in calls]
+            with ThreadPoolExecutor(_THREADS) as pool:
+                found = list(pool.map(partial(_last_state, step, barrier=barrier), calls))
+            same = all(torch.equal(*pair) for pair in zip(found, wanted, strict=True))
+            require(same, f"{cell}: calls from several threads disturb each other")
 
     def _keeps_its_hands_off(self, call: Call) -> None:
         cell, before = call.cell, call.map(torch.clone)
@@ -200,3 +197,19 @@ def _stepped(call: Call, kernel: Callable[..., Step]) -> dict[str, Tensor]:
 def _whole(call: Call) -> dict[str, Tensor]:
     outputs, last = call.results(reference.sequence)
     return {"outputs": outputs, "last": last}
+
+
+def _last_state(step: Step, call: Call, barrier: Barrier | None = None) -> Tensor:
+    """Return the state after a call's frames; with a barrier, all who share it are between two frames at once."""
+    state = call.state
+    try:
+        with torch.inference_mode():
+            for frame in call.x.unbind(1):
+                state = step(frame, state)
+                if barrier is not None:
+                    barrier.wait()
+    except BaseException:
+        if barrier is not None:
+            barrier.abort()  # or the others would wait for ever
+        raise
+    return state.clone()
