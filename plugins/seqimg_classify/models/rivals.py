@@ -125,9 +125,8 @@ def quarters(x: Tensor) -> Tensor:
     Where something moves tells what kind of motion it is: what comes closer moves to the left on the left and to
     the right on the right, which in the mean over a picture is no motion at all.
     """
-    if (
-        torch.compiler.is_exporting()
-    ):  # the same once more: no graph for pictures of any size has that operator
+    # The same once more: no graph for pictures of any size has that operator.
+    if torch.compiler.is_exporting():
         return _quarters_by_hand(x)
     return adaptive_avg_pool2d(x, 2).flatten(1)
 
