@@ -21,6 +21,7 @@ class BestThreads:
     Args:
         most: Threads to begin with.
         chosen: Told each number of threads to compute with from then on; in the thread that computes.
+        free: Whether other numbers may be tried.
 
     Attributes:
         most: Threads that it began with.
@@ -34,16 +35,18 @@ class BestThreads:
         2
     """
 
-    def __init__(self, most: int, chosen: Callable[[int], object] = torch.set_num_threads) -> None:
+    def __init__(
+        self, most: int, chosen: Callable[[int], object] = torch.set_num_threads, *, free: bool = True
+    ) -> None:
         self.most = self.now = most
         self._chosen, self._best, self._least = chosen, most, float("inf")
-        self._seen: list[float] | None = [] if most > 1 else None
+        self._seen: list[float] | None = [] if free and most > 1 else None
 
     @classmethod
     def of_this_thread(cls, device: torch.device) -> "BestThreads":
         """Begin with the threads that torch computes with; they stay as they are if somebody has chosen them."""
         free = device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ
-        return cls(torch.get_num_threads() if free else 1)
+        return cls(torch.get_num_threads(), free=free)
 
     def note(self, seconds: float) -> None:
         """Take in how long the model's work on a frame took.
