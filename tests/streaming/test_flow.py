@@ -95,7 +95,8 @@ def test_offline_every_frame_is_answered(clip: Path, overlap: bool) -> None:
     assert (record["frames_in"], record["frames_answered"], record["frames_dropped"]) == (40, 40, 0)
     assert list(record["stages"]) == ["decode", "preprocess", "model", "postprocess", "encode"]
     assert work.summary()["frames_read"] == 40
-    assert len(speed_lines(record)) == 7
+    fewer = overlap and record["threads"]["chosen"] < record["threads"]["most"]
+    assert len(speed_lines(record)) == 7 + fewer
 
 
 def test_stages_work_at_the_same_time() -> None:
