@@ -21,7 +21,16 @@ from torch import Tensor, nn
 
 from seqimg.nn import ConvRNN, crop_to
 from seqimg_predict.motion import Forecast, apply_forecast, enlarge
-from seqimg_predict.reading import FLOW_UNIT, WEIGHT_START, Levels, PredictState, Reader, each_frame, head
+from seqimg_predict.reading import (
+    FLOW_UNIT,
+    WEIGHT_START,
+    Levels,
+    PredictState,
+    Reader,
+    each_frame,
+    enlarge_weights,
+    head,
+)
 
 __all__ = ["Carried", "EncoderForecaster", "PredictState"]
 
@@ -95,6 +104,7 @@ class EncoderForecaster(Reader):
         self.change = head(finest, channels, patch)
         # Motion is finer than the states' grid: moving things have edges.
         self.flow = head(finest, 3, min(patch, 2)) if motion else None
+        enlarge_weights(self)
 
     def forward(
         self,

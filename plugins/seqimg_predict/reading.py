@@ -17,7 +17,16 @@ from seqimg.errors import SeqimgError, UsageError
 from seqimg.nn import ConvRNN, State, pad_to_multiple
 from seqimg.nn.matching import is_cut, matching_costs, matching_scores
 
-__all__ = ["FLOW_UNIT", "WEIGHT_START", "Levels", "PredictState", "Reader", "each_frame", "head"]
+__all__ = [
+    "FLOW_UNIT",
+    "WEIGHT_START",
+    "Levels",
+    "PredictState",
+    "Reader",
+    "each_frame",
+    "enlarge_weights",
+    "head",
+]
 
 Levels = tuple[State, ...]
 """The states of a stack of layers, finest level first."""
@@ -29,6 +38,7 @@ WEIGHT_START = 1.0
 """The untrained weight is sigmoid(1) = 0.73: motion can be learnt from the first step."""
 
 _REACH = 3  # pixels a frame that matching looks for; what is faster is left to the convolutions
+_SILU, _TANH = 2.9, 1.67  # times the weights of convolutions and of cells, as they are drawn by default
 
 
 class PredictState(NamedTuple):
@@ -142,8 +152,13 @@ class Reader(nn.Module):
         first = frames[:, :1] if last is None else last[:, None]
         past = torch.cat([first, frames[:, :-1]], dim=1)
         now, before = (pad_to_multiple(part.flatten(0, 1), self.multiple) for part in (frames, past))
-        costs = matching_costs(now, before, reach=_REACH, patch=self.patch)
-        starts = is_cut(costs, now).unflatten(0, frames.shape[:2]) & self.cuts
+        costs = None
+        if self.cuts or self.sharpness is not None:
+            costs = matching_costs(now, before, reach=_REACH, patch=self.patch)
+        if costs is None or not self.cuts:
+            starts = torch.zeros(frames.shape[:2], dtype=torch.bool, device=frames.device)
+        else:
+            starts = is_cut(costs, now).unflatten(0, frames.shape[:2])
         if last is None:
             starts = torch.cat([torch.ones_like(starts[:, :1]), starts[:, 1:]], dim=1)
         elif started is not None:
@@ -151,12 +166,25 @@ class Reader(nn.Module):
         follows = ~starts.flatten()[:, None, None, None]
         pictures = torch.cat([2 * now - 1, 4 * (now - before) * follows], dim=1)
         seen = [nn.functional.pixel_unshuffle(pictures, self.patch)]
-        if self.sharpness is not None:
+        if self.sharpness is not None and costs is not None:
             seen.append(matching_scores(costs, self.sharpness) * follows)
         if self.coordinates:
             seen.append(_places(seen[0]))
         features: Tensor = self.stem(torch.cat(seen, dim=1))
         return features.unflatten(0, frames.shape[:2]), starts
+
+
+@torch.no_grad()
+def enlarge_weights(model: nn.Module) -> None:
+    """Make fresh weights so large that what is read reaches the heads undiminished, through however many layers.
+
+    A convolution then keeps the mean square that its SiLU leaves (He et al. 2015, for this function), and a cell's
+    gates work at the scale of tanh (5/3). With the usual start the first steps are spent on making weights grow.
+    """
+    convolutions = {id(part.weight) for part in model.modules() if isinstance(part, nn.Conv2d)}
+    for weight in model.parameters():
+        if weight.ndim > 1:
+            weight.mul_(_SILU if id(weight) in convolutions else _TANH)
 
 
 def head(width: int, out: int, finer: int) -> nn.Sequential:
