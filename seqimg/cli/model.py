@@ -113,7 +113,7 @@ def shrink(
 
     It begins with the original's weights wherever they fit, and learns from --data, or from what the original did.
     """
-    from seqimg.cli.model_shrink import shrink_model
+    from seqimg.cli.model_shrink import Wanted, shrink_model
     from seqimg.errors import UsageError
 
     numbers = None
@@ -128,7 +128,5 @@ def shrink(
     }
     if steps is not None:  # and not as many epochs or minutes as the original took
         changes |= {"steps": steps, "epochs": 0, "minutes": 0}
-    given = data or []
-    shrink_model(
-        model, out, cell=cell, widths=numbers, data=given, weight=weight, changes=changes, resume=resume
-    )
+    wanted = Wanted(cell, numbers, tuple(data or ()), weight, changes)
+    shrink_model(model, out, wanted, resume=resume)

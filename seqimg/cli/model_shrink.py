@@ -1,7 +1,7 @@
 """`seqimg model shrink`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,60 @@ from seqimg.training.evaluation import good_ends, validate
 from seqimg.training.fit import TrainingInterrupted
 from seqimg.training.runs import Run
 
-__all__ = ["shrink_model"]
+__all__ = ["Wanted", "shrink_model"]
 
 
-def shrink_model(
-    model: Path,
-    out: Path,
-    *,
-    cell: str | None,
-    widths: tuple[int, ...] | None,
-    data: list[str],
-    weight: float,
-    changes: Mapping[str, object],
-    resume: bool = False,
-) -> None:
+@dataclass(frozen=True)
+class Wanted:
+    """What a cheaper model is to be like, and what it learns from.
+
+    Attributes:
+        cell: Another cell, or None.
+        widths: Other widths, or None.
+        data: What to learn from; nothing for what the original learnt from.
+        weight: How much the original's answers count.
+        changes: Other values of the configuration; None for as in training.
+    """
+
+    cell: str | None
+    widths: tuple[int, ...] | None
+    data: tuple[str, ...]
+    weight: float
+    changes: Mapping[str, object]
+
+    def task_from(self, original: Task[Any, Any, Any]) -> Task[Any, Any, Any]:
+        """Return the cheaper task.
+
+        Raises:
+            UsageError: Nothing would change, there is nothing to learn from, or the task knows no such thing.
+        """
+        if self.cell is None and self.widths is None:
+            raise UsageError(
+                "nothing would change", why="neither --cell nor --widths is given", hint="seqimg cells list"
+            )
+        given = {name: value for name, value in self.changes.items() if value is not None}
+        if self.data:
+            given["data"] = self.data
+        task = cheaper_task(original, cell=self.cell, widths=self.widths, **given)
+        if not task.config.data:
+            raise UsageError(
+                "there is nothing to learn from", why="the model names no data", hint="--data VIDEO"
+            )
+        return task
+
+    def flags(self) -> list[str]:
+        """Return the flags of `seqimg model shrink` that say the same."""
+        words = ["--cell", self.cell] if self.cell is not None else []
+        if self.widths is not None:
+            words += ["--widths", ",".join(map(str, self.widths))]
+        words += [word for path in self.data for word in ("--data", masked(path))]
+        for name in ("steps", "learning_rate", "device"):
+            if self.changes.get(name) is not None:
+                words += [f"--{name.replace('_', '-')}", str(self.changes[name])]
+        return words if self.weight == 1 else [*words, "--weight", f"{self.weight:g}"]
+
+
+def shrink_model(model: Path, out: Path, wanted: Wanted, *, resume: bool = False) -> None:
     """Train a cheaper model from a trained one, write it, and compare the two.
 
     Until it is written, checkpoints are kept beside it, in a run folder.
@@ -44,11 +84,7 @@ def shrink_model(
     Args:
         model: The original's folder.
         out: The folder to write.
-        cell: Another cell, or None.
-        widths: Other widths, or None.
-        data: What to learn from; nothing for what the original learnt from.
-        weight: How much the original's answers count.
-        changes: Other values of the configuration; None for as in training.
+        wanted: What it is to be like.
         resume: Whether to go on with a training of the same name that was broken off.
 
     Raises:
@@ -57,19 +93,10 @@ def shrink_model(
         UsageError: Nothing would change, or the task knows no such thing.
         SeqimgError: The data or the models cannot be used.
     """
-    if cell is None and widths is None:
-        raise UsageError(
-            "nothing would change", why="neither --cell nor --widths is given", hint="seqimg cells list"
-        )
     check_writable(out)
     folder = _run_folder(out, resume)
     original = modelfolder.load(model)
-    given = {name: value for name, value in changes.items() if value is not None}
-    if data:
-        given["data"] = tuple(data)
-    task = cheaper_task(original.task, cell=cell, widths=widths, **given)
-    if not task.config.data:
-        raise UsageError("there is nothing to learn from", why="the model names no data", hint="--data VIDEO")
+    task = wanted.task_from(original.task)
     device = chosen_device(task.config.device)
     with output().progress("Reading"):
         opened = task.datasets()
@@ -81,9 +108,12 @@ def shrink_model(
             try:
                 with output().progress("Training", total=task.config.steps) as bar:
                     watch = show_progress(bar)
-                    found = shrink(original, task, opened, run, watch, weight=weight, warn=output().warn)
+                    found = shrink(
+                        original, task, opened, run, watch, weight=wanted.weight, warn=output().warn
+                    )
             except TrainingInterrupted as stopped:
-                say_stopped(stopped, _again(model, out, cell, widths, data, weight, changes))
+                again = command("seqimg", "model", "shrink", model, "-o", out, *wanted.flags(), "--resume")
+                say_stopped(stopped, again)
                 raise
         clips = next((part for part in (opened.val, opened.train) if len(part)), opened.train)
         size = tuple(clips[0].frames.shape[-2:])
@@ -119,27 +149,6 @@ def _run_folder(out: Path, resume: bool) -> Path:
             hint="--resume to go on with it, or another -o",
         )
     return folder
-
-
-def _again(
-    model: Path,
-    out: Path,
-    cell: str | None,
-    widths: tuple[int, ...] | None,
-    data: list[str],
-    weight: float,
-    changes: Mapping[str, object],
-) -> str:
-    """Return the command that goes on with a training that was broken off."""
-    words: list[str | Path] = ["--cell", cell] if cell is not None else []
-    if widths is not None:
-        words += ["--widths", ",".join(map(str, widths))]
-    words += [word for path in data for word in ("--data", masked(path))]
-    for name in ("steps", "learning_rate", "device"):
-        if changes.get(name) is not None:
-            words += [f"--{name.replace('_', '-')}", str(changes[name])]
-    words += [] if weight == 1 else ["--weight", f"{weight:g}"]
-    return command("seqimg", "model", "shrink", model, "-o", out, *words, "--resume")
 
 
 def _check(task: Task[Any, Any, Any], data: Datasets) -> None:
