@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from seqimg.data import resize, working_size
-from seqimg_style.motion import chained, motion_between, moved
+from seqimg_style.motion import chained, local_mean, motion_between, moved
 
-__all__ = ["long_flow", "measured_flow", "real_flow"]
+__all__ = ["long_flow", "measured_flow", "real_flow", "visible"]
 
 _SIDE = 256  # longer side that motion is measured at
 # With its defaults it falls short of fast motion: strokes then seem to slip where they do not.
@@ -20,6 +20,9 @@ _SHARE, _LEAST = (
     0.5,
 )  # forward and backward flow may disagree by so much of their squares, and so much more
 _EDGE_SHARE, _EDGE_LEAST = 0.01, 0.002  # squared slopes of a flow at a motion's boundary
+_EVEN = (
+    5  # side of the mean that slopes are taken of: the small steps that a flow is made of are no boundaries
+)
 
 
 def real_flow(frames: Tensor) -> Tensor:
@@ -84,13 +87,14 @@ def visible(back: Tensor, ahead: Tensor) -> Tensor:
     """Return 1 where a pixel could be seen in the frame before, `[T, 1, H, W]`, after Sundaram et al. (2010).
 
     Not where forward and backward flow disagree, squared, by more than 0.01 of both flows' squares and 0.5; nor where
-    the squared slopes of the flow are above 0.01 of its square and 0.002; nor beyond the edges.
+    the squared slopes of the flow, of its means over 5×5, are above 0.01 of its square and 0.002; nor beyond the edges.
     """
     round_trip = back + moved(ahead, back)
     sizes = back.square().sum(1) + moved(ahead, back).square().sum(1)
     agreed = round_trip.square().sum(1) <= _SHARE * sizes + _LEAST
+    even = local_mean(back, _EVEN)
     slopes = sum(
-        torch.nn.functional.pad(back.diff(dim=dim), pad).square().sum(1)
+        torch.nn.functional.pad(even.diff(dim=dim), pad).square().sum(1)
         for dim, pad in ((-1, (0, 1)), (-2, (0, 0, 0, 1)))
     )
     smooth = slopes <= _EDGE_SHARE * back.square().sum(1) + _EDGE_LEAST

@@ -1,10 +1,12 @@
 """What carries a picture from frame to frame: a recurrent network that decides, everywhere, what of it stays.
 
-    O_t = P_t + g_t (W O_{t-1} - P_t) + r_t
+    O_t = P_t + g_t (W O_{t-1} - P_t) + r_t,    g_t = q_t max(0, 1 - j_t / |W O_{t-1} - P_t|)
 
-P_t is the frame as it is painted by itself, W O_{t-1} the last result moved along with what is seen, and the shares g,
-one for broad tones and one for fine strokes, come from a ConvGRU and from how well the frames themselves match. Where
-nothing changes at all, nothing changes in the result either.
+P_t is the frame as it is painted by itself, W O_{t-1} the last result moved along with what is seen. A painted frame
+may jump by j away from what is kept; what is more is taken off: squared flicker is made of few great jumps, while small
+ones, held back, would cost as much of the painted frame. How far the past is trusted, q, one for broad tones and one
+for fine strokes, and j come from a ConvGRU and from how well the frames themselves match. Where nothing changes at all,
+nothing changes in the result either.
 """
 
 from typing import NamedTuple
@@ -22,10 +24,13 @@ _PATCH = 4  # pixels that one position of the state stands for
 _UNIT = 0.03  # how far colours are off that do not match: one unit
 _NEAR = 5  # pixels across a neighbourhood
 _NOISE = 0.003  # mean difference that motion has to explain, or there is none
-_JUMP = 0.1  # how far a painted frame is from what is kept: one unit
+_JUMP = 0.025  # how far a painted frame may be from what is kept, before training
+_LEAST = 1e-6
+_MOST_SAID = 3.0  # of logarithms
 _STILL = 0.0015  # mean change in a neighbourhood below which a frame stands still
 _CHANGE = 0.1  # one unit of what is added
 _SMOOTH = 5  # side of the mean that parts broad tones from fine strokes
+_MOST, _DARK = 1.5, 1e-4  # times that fine strokes are made stronger at most; squared strokes that are none
 
 
 class Past(NamedTuple):
@@ -68,18 +73,18 @@ class Memory(nn.Module):
         )
         self.recurrence = ConvRNN(width, width, cell="conv_gru")
         self.say = nn.Sequential(
-            nn.Conv2d(2 * width, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, 5 * 4, 3, padding=1)
+            nn.Conv2d(2 * width, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, 6 * 4, 3, padding=1)
         )
         last = self.say[-1]
         assert isinstance(last, nn.Conv2d)
         nn.init.zeros_(last.weight)
         if last.bias is not None:
             nn.init.zeros_(last.bias)
-        # Shares of broad tones and fine strokes before training; how much each minds that frames do not match; and how
-        # much less is kept where little would jump, so that the result stays near the painted frames.
-        self.start = nn.Parameter(torch.tensor([0.2, 0.2]))
-        self.minding = nn.Parameter(torch.tensor([1.2, 1.2]))
-        self.calming = nn.Parameter(torch.tensor([0.5, 0.5]))
+        # How far painted frames may jump, in units of `_JUMP`, and how much broad tones and fine strokes mind that
+        # frames do not match; all as logarithms.
+        self.strengths = nn.Parameter(torch.zeros(3))
+        # Means of strokes that do not quite meet are flat: how much of the contrast that is lost so is given back.
+        self.restoring = nn.Parameter(torch.tensor(0.15))
 
     def forward(self, frame: Tensor, painted: Tensor, past: Past | None) -> tuple[Tensor, Past]:
         """Work through one frame.
@@ -111,18 +116,27 @@ class Memory(nn.Module):
         words = pixel_shuffle(self.say(torch.cat([features, said[:, 0]], dim=1)), 2)
         words = interpolate(words, scale_factor=_PATCH // 2, mode="bilinear", align_corners=False)
         words = crop_to(words, (frame.shape[-2], frame.shape[-1]))
-        shares = torch.sigmoid(
-            2 * words[:, :2]
-            + self.start[:, None, None]
-            + self.calming.clamp(min=0)[:, None, None] * (off / _JUMP).clamp(max=4)
-            - self.minding.clamp(min=0)[:, None, None] * mismatch
-        )
+        strengths = torch.exp(words[:, :3].clamp(-_MOST_SAID, _MOST_SAID) + self.strengths[:, None, None])
+        jump, minding = _JUMP * strengths[:, :1], strengths[:, 1:]
+        trusted = torch.exp(-minding * mismatch)
+        shares = trusted * (1 - jump / off.clamp(min=_LEAST)).clamp(min=0)
         difference = kept - painted
         broad = local_mean(difference, _SMOOTH)
         result = painted + shares[:, :1] * broad + shares[:, 1:] * (difference - broad)
-        result = (result + _CHANGE * torch.tanh(words[:, 2:])).clamp(0, 1)
+        result = result + _CHANGE * torch.tanh(words[:, 3:])
+        result = _restored(result, painted, self.restoring).clamp(0, 1)
         result = kept + going * (result - kept)
         return result, Past(hidden, result, frame)
+
+
+def _restored(result: Tensor, painted: Tensor, share: Tensor) -> Tensor:
+    """Make fine strokes as strong as those of the painted frame are around, by a share of what they lack."""
+    fine, wanted = (picture - local_mean(picture, _SMOOTH) for picture in (result, painted))
+    strengths = torch.cat([part.square().mean(1, keepdim=True) for part in (fine, wanted)], dim=1)
+    own, goal = local_mean(strengths, 2 * _SMOOTH - 1).split(1, dim=1)
+    lacking = ((goal + _DARK) / (own + _DARK)).sqrt().clamp(1, _MOST) - 1
+    restored: Tensor = result + share * lacking * fine
+    return restored
 
 
 def _followed(frame: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:

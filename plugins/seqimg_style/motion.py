@@ -13,13 +13,13 @@ from seqimg.nn import crop_to, pad_to_multiple
 
 __all__ = ["chained", "local_mean", "moved", "motion_between"]
 
+_LONGEST = 512  # longer side, in pixels, above which the finest level is halved once more
 _LEVELS = 5  # halvings at most
 _COARSEST = 12  # shorter side, in pixels, below which nothing is halved any more
 _WINDOW = 9  # pixels of each level that move together
 _AROUND = 7  # pixels of each level that the motion of plain places is taken from
-_ROUNDS = 2  # times each level is solved
-_CALM = 1e-5  # of squared slopes: where a picture is plainer than this, nothing is said to move
-_FARTHEST = 1.0  # pixels of its level that a round moves
+_CALM = 1e-4  # of squared slopes: where a picture is plainer than this, nothing is said to move
+_FARTHEST = 1.0  # pixels that a level moves
 
 
 def motion_between(now: Tensor, before: Tensor) -> Tensor:
@@ -40,25 +40,26 @@ def motion_between(now: Tensor, before: Tensor) -> Tensor:
         [0, 3]
     """
     height, width = now.shape[-2:]
-    levels = 1
-    while levels < _LEVELS and min(height, width) >> (levels + 1) >= _COARSEST:
-        levels += 1
-    both = torch.stack([_grey(now), _grey(before)]).flatten(0, 1)
-    pyramid = [avg_pool2d(pad_to_multiple(both, 2**levels), 2)]
-    while len(pyramid) < levels:
+    finest = 0
+    while max(height, width) > _LONGEST << finest:
+        finest += 1
+    coarsest = finest
+    while coarsest < _LEVELS and min(height, width) >> (coarsest + 1) >= _COARSEST:
+        coarsest += 1
+    pyramid = [pad_to_multiple(torch.cat([now, before]), 2**coarsest)]
+    while len(pyramid) <= coarsest:
         pyramid.append(avg_pool2d(pyramid[-1], 2))
     flow = now.new_zeros(now.shape[0], 2, *pyramid[-1].shape[-2:])
-    for pictures in reversed(pyramid):
+    for pictures in reversed(pyramid[finest:]):
         if flow.shape[-2:] != pictures.shape[-2:]:
-            flow = 2 * interpolate(flow, scale_factor=2, mode="bilinear", align_corners=False)
+            flow = _doubled(flow)
         one, other = pictures.chunk(2)
-        for _ in range(_ROUNDS):
-            step, certainty = _step(one, moved(other, flow))
-            flow = flow + step
+        step, certainty = _step(one, moved(other, flow))
         # Where nothing can be recognised, things move as what is around them does.
-        weighed = local_mean(torch.cat([flow * certainty, certainty], dim=1), _AROUND)
+        weighed = local_mean(torch.cat([(flow + step) * certainty, certainty], dim=1), _AROUND)
         flow = weighed[:, :2] / weighed[:, 2:]
-    flow = 2 * interpolate(flow, scale_factor=2, mode="bilinear", align_corners=False)
+    for _ in range(finest):
+        flow = _doubled(flow)
     return crop_to(flow, (height, width))
 
 
@@ -88,10 +89,12 @@ def chained(later: Tensor, earlier: Tensor) -> Tensor:
 
 def _step(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     """Return how much further each pixel is to be fetched from, by least squares in a window, and how surely."""
-    down, across = _slopes(other)
+    # Slopes of both: those of one alone are wrong where the other has another slope.
+    down, across = _slopes((one + other) / 2)
     off = one - other
-    products = torch.cat([down * down, across * across, down * across, down * off, across * off], dim=1)
-    yy, xx, yx, y, x = local_mean(local_mean(products, _WINDOW), 3).split(1, dim=1)
+    products = [down * down, across * across, down * across, down * off, across * off]
+    means = torch.cat([product.mean(1, keepdim=True) for product in products], dim=1)
+    yy, xx, yx, y, x = local_mean(means, _WINDOW).split(1, dim=1)
     yy, xx = yy + _CALM, xx + _CALM
     determinant = yy * xx - yx * yx
     step: Tensor = torch.cat([xx * y - yx * x, yy * x - yx * y], dim=1) / determinant
@@ -111,8 +114,8 @@ def local_mean(maps: Tensor, side: int) -> Tensor:
     return avg_pool2d(maps, (1, side), 1, (0, side // 2), count_include_pad=False)
 
 
-def _grey(pictures: Tensor) -> Tensor:
-    return pictures.mean(1, keepdim=True)
+def _doubled(flow: Tensor) -> Tensor:
+    return 2 * interpolate(flow, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def _grid(flow: Tensor) -> Tensor:

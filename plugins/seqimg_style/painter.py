@@ -106,4 +106,5 @@ def _framed(x: Tensor, margin: int) -> Tensor:
 
 
 def _larger(x: Tensor) -> Tensor:
-    return interpolate(x, scale_factor=2, mode="nearest")
+    # Smoothly: the edges of enlarged pixels would show as a fine comb in every stroke.
+    return interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

@@ -128,3 +128,23 @@ def test_each_style_has_its_own_say_in_a_mixture() -> None:
     )
     assert not torch.allclose(one, other, atol=1e-3)
     assert not torch.allclose(both, one, atol=1e-3)
+
+
+@torch.inference_mode()
+def test_small_jumps_pass_and_great_ones_are_cut_down() -> None:
+    """g = q max(0, 1 - j / jump): of a running mean both would pass by the same share."""
+    memory = Memory(4)
+    before = torch.full((1, 3, 24, 24), 0.4)
+    frame = before + 0.004  # enough for frames not to stand still, and little enough to match
+
+    def passed(jump: float) -> float:
+        _, past = memory(before, before, None)
+        result, _ = memory(frame, before + jump, past)
+        return float((result - before).mean() / jump)
+
+    going = passed(0.02)
+    assert 0.5 < going < 1  # what is let through whole
+    assert passed(0.01) == pytest.approx(going, rel=1e-3)
+    assert passed(0.1) < 0.5 * going
+    assert passed(0.3) < 0.25 * going
+    assert passed(0.3) * 0.3 > going * 0.02  # but a great jump is still a jump

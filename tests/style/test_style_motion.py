@@ -6,7 +6,7 @@ import torch
 
 from seqimg.data import Clip, ClipSource
 from seqimg.data.generators import pan
-from seqimg_style.flows import long_flow, measured_flow, real_flow
+from seqimg_style.flows import long_flow, measured_flow, real_flow, visible
 from seqimg_style.motion import chained, motion_between, moved
 from seqimg_style.moving import MovedClips, moved_still
 
@@ -103,3 +103,16 @@ def test_real_flow_is_near_the_exact_one(measure: object) -> None:
     off = (flow[:, :2] - exact).norm(dim=1)
     assert float(seen.float().mean()) > 0.5
     assert float(off[seen].median()) < 0.6
+
+
+def test_small_steps_of_a_flow_are_no_boundaries() -> None:
+    """TV-L1's flow is made of flat pieces: a slow zoom is followed everywhere, what moves against the rest is not."""
+    place = torch.arange(48.0) / 48
+    steps = (place * 8).round()[None, None, None].expand(1, 1, 48, 48) / 8
+    zoom = torch.cat([torch.zeros_like(steps), steps], dim=1)
+    assert float(visible(zoom, -zoom)[..., 2:-2].min()) == 1
+    against = zoom.clone()
+    against[:, 1, :, 24:] -= 2
+    found = visible(against, -against)[0, 0]
+    assert float(found[:, 22:26].max()) == 0
+    assert float(found[:, 30:44].min()) == 1
