@@ -49,6 +49,19 @@ class PredictConfig(TaskConfig):
         False,
         description="Tell the model where in the frame each place is, for what differs from place to place.",
     )
+    noise: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Channels of noise that the encoder_forecaster is given: it then draws futures that differ where "
+        "it is unsure, and says their mean and spread. Wants the loss crps.",
+    )
+    members: int = Field(
+        8,
+        ge=2,
+        le=256,
+        description="Futures drawn for a prediction, with noise; each costs a pass of the forecaster.",
+    )
     sampling: Range = Field(
         (0.0, 0.5),
         min_length=2,
@@ -138,6 +151,14 @@ class PredictConfig(TaskConfig):
         return tuple(dict.fromkeys(("copy_last", *names)))  # what every prediction is held against
 
     @model_validator(mode="after")
+    def _drawing(self) -> Self:
+        if self.noise and self.model != "encoder_forecaster":
+            raise ValueError(f"{self.model} takes no noise; the encoder_forecaster does")
+        if bool(self.noise) != ("crps" in parse_loss(self.loss)):
+            raise ValueError("noise and the loss crps go together: noise 4 and loss crps")
+        return self
+
+    @model_validator(mode="after")
     def _fitting(self) -> Self:
         needing = [name for name in parse_loss(self.loss) if name in BALANCED]
         needing += [name for name in self.metrics if name in _EVENTS]
@@ -165,6 +186,11 @@ class PredictRun(Config):
         "the difference, side by side.",
     )
     every: int = Field(1, ge=1, le=10_000, description="With --rolling: predict from every N-th frame only.")
+    spread: bool = Field(
+        False,
+        description="Beside each predicted frame, show how much the drawn futures differ there (standard deviation, "
+        "four times as bright), of a model with noise.",
+    )
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:

@@ -41,7 +41,8 @@ class Figure(Metric):  # type: ignore[misc, unused-ignore]
 
     def update(self, outputs: Tensor, truth: Tensor) -> None:
         """Take in predictions and what came, both `[B, T, C, H, W]` in [0, 1]; NaN in the truth counts for nothing."""
-        self.sums += self.measure.family.sums(outputs, truth).sum(0)
+        family = self.measure.family
+        self.sums += family.sums(family.seen(outputs, truth), truth).sum(0)
 
     def compute(self) -> Tensor:
         """Return the figure; NaN if there was nothing to compare with."""

@@ -42,7 +42,7 @@ class LeadTimes:
         """Take in a batch.
 
         Args:
-            outputs: What each answered, `[B, T, C, H, W]` in [0, 1].
+            outputs: What each answered, `[B, T, C, H, W]` in [0, 1]; a spread of as many frames may follow.
             truth: What came, `[B, T, C, H, W]` in [0, 1]; NaN where there is no value.
         """
         self._sums.add(outputs, truth)
@@ -51,9 +51,10 @@ class LeadTimes:
         self._there.append(there)
         self._truth.append(_slopes(truth, valid))
         for name, output in outputs.items():
-            error = masked_mean((output.float() - truth).square(), valid, _PIXELS)
+            frames = output[:, : truth.shape[1]].float()
+            error = masked_mean((frames - truth).square(), valid, _PIXELS)
             self._errors.setdefault(name, []).append(error.double().cpu())
-            self._slopes.setdefault(name, []).append(_slopes(output.float(), valid))
+            self._slopes.setdefault(name, []).append(_slopes(frames, valid))
 
     def panel(self) -> Panel:
         """Return tables and curves of all batches."""
@@ -174,7 +175,7 @@ class Sums:
         """Take in a batch: answers and what came, `[B, T, C, H, W]`."""
         for family in self._families:
             for name, output in outputs.items():
-                found = family.sums(output.float(), truth).cpu()
+                found = family.sums(family.seen(output.float(), truth), truth).cpu()
                 self._sums[name, family] = self._sums.get((name, family), 0) + found
 
     def figures(self, measure: Measure) -> dict[str, list[float | None]]:

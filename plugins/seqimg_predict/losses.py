@@ -22,7 +22,7 @@ class Compared:
     """Predictions beside what came.
 
     Attributes:
-        outputs: `[B, T, C, H, W]`.
+        outputs: `[B, T, C, H, W]`. For `crps` the second half of B predicts the same clips as the first.
         truth: `[B, T, C, H, W]` in [0, 1], any number where there is no value.
         valid: bool that broadcasts to it, where there is a value; None if everywhere.
         last: The last frames before, `[B, 1, C, H, W]`.
@@ -121,6 +121,17 @@ def _balanced(power: int) -> Callable[[Compared], Tensor]:
     return term
 
 
+def _crps(compared: Compared) -> Tensor:
+    """The continuous ranked probability score of two draws, its unbiased form (Ferro 2014)."""
+    one, other = compared.outputs.chunk(2)
+    apart = one - other
+    valid = compared.valid
+    if valid is not None:
+        valid = valid[: len(one)]
+        apart = torch.where(valid, apart, 0)
+    return _l1(compared) - 0.5 * masked_mean(apart.abs(), valid)
+
+
 _TERMS: dict[str, Callable[[Compared], Tensor]] = {
     "relative": _relative,
     "mse": _mse,
@@ -130,4 +141,5 @@ _TERMS: dict[str, Callable[[Compared], Tensor]] = {
     "ssim": _ssim,
     "balanced_mse": _balanced(2),
     "balanced_mae": _balanced(1),
+    "crps": _crps,
 }

@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-__all__ = ["Edges", "Errors", "Family", "Measure"]
+__all__ = ["Edges", "Errors", "Family", "Measure", "Spread"]
 
 _PIXELS = (2, 3, 4)
 _SMALLEST = 1e-10  # mean squared error of a frame below which it counts as exact: 100 dB
@@ -28,6 +28,10 @@ class Family(ABC):
     """
 
     size: int
+
+    def seen(self, outputs: Tensor, truth: Tensor) -> Tensor:
+        """Return what `sums` takes of a model's outputs: the predictions, without the spread that may follow them."""
+        return outputs[:, : truth.shape[1]]
 
     @abstractmethod
     def sums(self, outputs: Tensor, truth: Tensor) -> Tensor:
@@ -161,5 +165,61 @@ class Edges(Family):
                 None,
                 "Mean difference of neighbouring pixels over that of the true frames: 1 is as sharp, less is "
                 "blurred, more is noise or wrong edges.",
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Spread(Family):
+    """How unsure predictions say they are, and whether that is how wrong they are.
+
+    Args:
+        members: How many futures the spread is that of.
+
+    Example:
+        >>> truth = torch.zeros(1, 2, 1, 8, 8)
+        >>> spread, skill = Spread(3).measures()
+        >>> sums = Spread(3).sums(torch.cat([truth + 0.4, truth + 0.3], dim=1), truth).sum(0)
+        >>> round(float(spread.figure(sums)), 3), round(float(skill.figure(sums)), 3)
+        (0.3, 0.866)
+    """
+
+    members: int
+    size: ClassVar[int] = 3  # type: ignore[misc]
+
+    def seen(self, outputs: Tensor, truth: Tensor) -> Tensor:
+        """Return all of them."""
+        return outputs
+
+    def sums(self, outputs: Tensor, truth: Tensor) -> Tensor:
+        """Add up variances and squared errors where there is a truth; simpler answers are sure of themselves."""
+        count = truth.shape[1]
+        valid = ~truth.isnan()
+        mean = outputs[:, :count]
+        spread = outputs[:, count:] if outputs.shape[1] == 2 * count else torch.zeros_like(mean)
+        parts = (
+            torch.where(valid, spread.square(), 0),
+            torch.where(valid, mean - truth, 0).square(),
+            valid,
+        )
+        return torch.stack([part.sum((0, *_PIXELS)).double() for part in parts], dim=1)
+
+    def measures(self) -> tuple[Measure, ...]:
+        """Return spread, and spread over skill."""
+        finite = (self.members + 1) / self.members  # of as few futures (Fortin et al. 2014)
+        return (
+            Measure(
+                "spread",
+                self,
+                lambda sums: (sums[..., 0] / sums[..., 2]).sqrt(),
+                None,
+                "Root of the mean variance of the drawn futures, per pixel and channel of frames in [0, 1].",
+            ),
+            Measure(
+                "spread_skill",
+                self,
+                lambda sums: (finite * sums[..., 0] / sums[..., 1].clamp(min=_SMALLEST)).sqrt(),
+                None,
+                "That over the root of the mean squared error: 1 says how wrong it is, less is too sure of itself.",
             ),
         )

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from seqimg.nn import ConvRNN, crop_to
-from seqimg_predict.motion import Forecast, apply_forecast, enlarge
+from seqimg_predict.motion import Forecast, Predicted, apply_forecast, enlarge, mean_and_spread
 from seqimg_predict.reading import (
     FLOW_UNIT,
     WEIGHT_START,
@@ -35,6 +35,7 @@ from seqimg_predict.reading import (
 __all__ = ["Carried", "EncoderForecaster", "PredictState"]
 
 _CHUNK = 8  # frames forecast at once: any horizon in constant memory
+_TILE = 32  # side of the noise that is kept; larger frames have it over and over
 
 
 class Carried(NamedTuple):
@@ -61,6 +62,8 @@ class EncoderForecaster(Reader):
         motion: Look for motion in the context, and move the last frame's pixels.
         cuts: Start afresh at a frame that does not continue the one before.
         coordinates: Tell each position where in the frame it is.
+        noise: Channels of noise that the coarsest level of the forecaster is given; with any, futures are drawn.
+        members: How many.
 
     Example:
         >>> import torch
@@ -81,6 +84,8 @@ class EncoderForecaster(Reader):
         motion: bool = True,
         cuts: bool = True,
         coordinates: bool = False,
+        noise: int = 0,
+        members: int = 8,
     ) -> None:
         super().__init__(
             channels,
@@ -95,7 +100,7 @@ class EncoderForecaster(Reader):
         finest, coarsest = widths[0], widths[-1]
         layer = partial(ConvRNN, cell=cell, kernel_size=kernel_size)
         self.forecasters = nn.ModuleList(
-            [*(layer(width, width) for width in widths[:-1]), layer(0, coarsest)]
+            [*(layer(width, width) for width in widths[:-1]), layer(noise, coarsest)]
         )
         self.ups = nn.ModuleList(
             nn.Sequential(nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2), nn.SiLU())
@@ -104,6 +109,9 @@ class EncoderForecaster(Reader):
         self.change = head(finest, channels, patch)
         # Motion is finer than the states' grid: moving things have edges.
         self.flow = head(finest, 3, min(patch, 2)) if motion else None
+        # Kept with the weights: a model draws the same futures everywhere and always.
+        self.draws: Tensor | None
+        self.register_buffer("draws", torch.randn(members, noise, _TILE, _TILE) if noise else None)
         enlarge_weights(self)
 
     def forward(
@@ -113,6 +121,7 @@ class EncoderForecaster(Reader):
         *,
         horizon: int = 0,
         started: Tensor | None = None,
+        fresh: int = 0,
     ) -> tuple[Tensor, PredictState]:
         """Read frames and predict the next ones.
 
@@ -121,9 +130,12 @@ class EncoderForecaster(Reader):
             state: What an earlier call returned, or None at the start of a sequence.
             horizon: Frames to predict after the last; 0 only reads.
             started: `[B]`, 0 where the state says nothing and with the first frame something begins; None for nowhere.
+            fresh: Of a model with noise, how many futures to draw anew and return as they are; 0 for mean and spread
+                of those that it always draws.
 
         Returns:
-            The prediction `[B, horizon, C, H, W]`, not clipped, and the state after the last frame.
+            The prediction `[B, horizon, C, H, W]`, not clipped, and the state after the last frame. With noise after
+            the mean its spread, `[B, 2·horizon, …]`, or one future after the other, `[B, fresh·horizon, …]`.
 
         Raises:
             SeqimgError: The frames have another shape than the model or the state needs.
@@ -133,10 +145,32 @@ class EncoderForecaster(Reader):
         _, state = self.read(frames, state, started)
         if horizon == 0:
             return frames.new_empty(frames.shape[0], 0, *frames.shape[2:]), state
-        return apply_forecast(state.last, self.forecast(state, horizon)[0]), state
+        if self.draws is None:
+            return apply_forecast(state.last, self.forecast(state, horizon)[0]), state
+        noises = self.noises(state, fresh)
+        futures = (
+            apply_forecast(state.last, self.forecast(state, horizon, None, noise)[0]) for noise in noises
+        )
+        return torch.cat(tuple(futures) if fresh else mean_and_spread(futures), dim=1), state
+
+    def noises(self, state: PredictState, fresh: int = 0) -> list[Tensor]:
+        """Return the noise of each future, `[B, noise, h, w]`: drawn anew, or the kept one over and over."""
+        coarsest = state.levels[-1][0]
+        count, _, height, width = coarsest.shape
+        assert self.draws is not None
+        if fresh:
+            size = (fresh, count, self.draws.shape[1], height, width)
+            return list(torch.randn(size).to(coarsest).unbind(0))
+        rows, columns = (torch.arange(side, device=coarsest.device) % _TILE for side in (height, width))
+        tiled = self.draws.to(coarsest.dtype)[:, :, rows[:, None], columns]
+        return [one.expand(count, -1, -1, -1) for one in tiled.unbind(0)]
 
     def forecast(
-        self, state: PredictState, horizon: int, carried: Carried | None = None
+        self,
+        state: PredictState,
+        horizon: int,
+        carried: Carried | None = None,
+        noise: Tensor | None = None,
     ) -> tuple[Forecast, Carried]:
         """Say what happens to the last frame.
 
@@ -144,13 +178,16 @@ class EncoderForecaster(Reader):
             state: The encoder's state.
             horizon: Frames to predict, at least 1.
             carried: What an earlier call returned, to go on where it ended.
+            noise: What decides which future it is, `[B, noise, h, w]` at the coarsest level; None without noise.
 
         Returns:
             The forecast for `horizon` times, and what to give to the next call.
         """
         before = carried or Carried(state.levels, None)
         after, coarsest = [], before.levels[-1][0]
-        features = coarsest.new_empty(coarsest.shape[0], horizon, 0, *coarsest.shape[-2:])
+        if noise is None:
+            noise = coarsest.new_empty(coarsest.shape[0], 0, *coarsest.shape[-2:])
+        features = noise[:, None].expand(-1, horizon, -1, -1, -1)
         for level in reversed(range(len(self.forecasters))):
             features, reached = self.forecasters[level](features, before.levels[level])
             after.append(reached)
@@ -169,10 +206,18 @@ class EncoderForecaster(Reader):
             forecast = Forecast(change, crop_to(enlarge(motion, padded), size))
         return forecast, Carried(tuple(reversed(after)), flow)
 
-    def rollout(self, state: PredictState, last: Tensor, horizon: int, first: int = 0) -> Iterator[Tensor]:
+    def rollout(self, state: PredictState, last: Tensor, horizon: int, first: int = 0) -> Iterator[Predicted]:
         """Yield the frames to come, each made of `last` at once: nothing is blurred by repetition."""
-        size, carried = (last.shape[-2], last.shape[-1]), None
+        size = (last.shape[-2], last.shape[-1])
+        noises: list[Tensor] | list[None] = [None] if self.draws is None else self.noises(state)
+        carried: list[Carried | None] = [None] * len(noises)
         for begun in range(0, horizon, _CHUNK):
-            forecast, carried = self.forecast(state, min(_CHUNK, horizon - begun), carried)
-            for number in range(max(first - begun, 0), forecast.change.shape[1]):
-                yield apply_forecast(last, forecast.frame(number).resized(size))[:, 0]
+            forecasts = []
+            for place, noise in enumerate(noises):
+                found, carried[place] = self.forecast(
+                    state, min(_CHUNK, horizon - begun), carried[place], noise
+                )
+                forecasts.append(found)
+            for number in range(max(first - begun, 0), min(_CHUNK, horizon - begun)):
+                futures = (apply_forecast(last, one.frame(number).resized(size))[:, 0] for one in forecasts)
+                yield Predicted(next(futures)) if self.draws is None else Predicted(*mean_and_spread(futures))

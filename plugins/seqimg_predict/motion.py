@@ -1,12 +1,25 @@
 """A prediction as what happens to the last frame: every pixel is fetched from somewhere, then changed."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
-__all__ = ["Forecast", "apply_forecast", "enlarge"]
+__all__ = ["Forecast", "Predicted", "apply_forecast", "enlarge", "mean_and_spread"]
+
+
+class Predicted(NamedTuple):
+    """A predicted frame.
+
+    Attributes:
+        frame: `[B, C, H, W]`.
+        spread: How much drawn futures differ there, their standard deviation; None of a model that draws none.
+    """
+
+    frame: Tensor
+    spread: Tensor | None = None
 
 
 class Forecast(NamedTuple):
@@ -57,6 +70,26 @@ def apply_forecast(last: Tensor, forecast: Forecast) -> Tensor:
         torch.lerp(pictures, fetched.unflatten(0, change.shape[:2]), motion[:, :, 2:]) + change
     )
     return predicted
+
+
+def mean_and_spread(draws: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the mean of at least two tensors and their standard deviation (of M - 1), two of them in memory at a time.
+
+    Example:
+        >>> import torch
+        >>> mean, spread = mean_and_spread(torch.tensor([value]) for value in (0.0, 1.0, 2.0))
+        >>> float(mean), float(spread)
+        (1.0, 1.0)
+    """
+    found = iter(draws)
+    mean = next(found)
+    squares = torch.zeros_like(mean)
+    number = 1
+    for number, draw in enumerate(found, start=2):  # Welford's way: nothing large is subtracted
+        off = draw - mean
+        mean = mean + off / number
+        squares = squares + off * (draw - mean)
+    return mean, (squares / (number - 1)).clamp(min=0).sqrt()
 
 
 def enlarge(maps: Tensor, size: tuple[int, int]) -> Tensor:

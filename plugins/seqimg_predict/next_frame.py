@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from seqimg.errors import UsageError
 from seqimg.nn import crop_to
-from seqimg_predict.motion import Forecast, apply_forecast, enlarge
+from seqimg_predict.motion import Forecast, Predicted, apply_forecast, enlarge
 from seqimg_predict.reading import FLOW_UNIT, WEIGHT_START, PredictState, Reader, each_frame, head
 
 __all__ = ["NextFrame"]
@@ -111,14 +111,14 @@ class NextFrame(Reader):
         own = self._unroll(reached, horizon, future, given)
         return torch.cat([*passed, *own], dim=1), reached
 
-    def rollout(self, state: PredictState, last: Tensor, horizon: int, first: int = 0) -> Iterator[Tensor]:
+    def rollout(self, state: PredictState, last: Tensor, horizon: int, first: int = 0) -> Iterator[Predicted]:
         """Yield the frames to come, each made of the one before in the size that is wanted."""
         size = (last.shape[-2], last.shape[-1])
         for number in range(horizon):
             forecast = self._forecast(state.last[:, None], [one[:, None] for one in state.features])
             frame = apply_forecast(last, forecast.resized(size))[:, 0]
             if number >= first:
-                yield frame
+                yield Predicted(frame)
             last = frame.clamp(0, 1)
             if number + 1 < horizon:
                 small = apply_forecast(state.last, forecast).clamp(0, 1)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.nn import ConvRNN, State, pad_to_multiple
 from seqimg.nn.matching import is_cut, matching_costs, matching_scores
+from seqimg_predict.motion import Predicted
 
 __all__ = [
     "FLOW_UNIT",
@@ -95,7 +96,7 @@ class Reader(nn.Module):
         )
 
     @abstractmethod
-    def rollout(self, state: PredictState, last: Tensor, horizon: int, first: int = 0) -> Iterator[Tensor]:
+    def rollout(self, state: PredictState, last: Tensor, horizon: int, first: int = 0) -> Iterator[Predicted]:
         """Yield the frames to come one by one, made of a last frame in any size, in constant memory.
 
         Args:
@@ -105,7 +106,7 @@ class Reader(nn.Module):
             first: How many of them are not wanted, at the beginning.
 
         Yields:
-            `[B, C, H, W]`, not clipped.
+            A frame `[B, C, H, W]`, not clipped, and how unsure it is.
         """
 
     def check(self, frames: Tensor, state: PredictState | None, horizon: int) -> None:

@@ -14,6 +14,7 @@ from seqimg.rows import Row
 from seqimg.streaming import Stream
 from seqimg.task import Seen, Shown
 from seqimg_predict.config import PredictConfig, PredictRun
+from seqimg_predict.motion import Predicted
 from seqimg_predict.reading import PredictState, Reader
 
 __all__ = ["COLUMNS", "ahead", "rolling"]
@@ -22,6 +23,7 @@ COLUMNS = ("frame", "time", "lead", "mse", "copy_last_mse")
 """What is told of each predicted frame: its place and time in the source, how many frames ahead it was predicted,
 and how far off it and the last frame known then were (None where nothing of the truth is there)."""
 
+_BRIGHTER = 4  # times a spread is shown as bright as it is
 _MOST = 2**30  # bytes of predictions that wait for their truth
 
 
@@ -55,13 +57,14 @@ class _Watched:
                 why="it was trained with that much context",
             )
 
-    def predict(self, horizon: int, first: int = 0) -> Iterator[Tensor]:
+    def predict(self, options: PredictRun, first: int = 0) -> Iterator[Predicted]:
         """Yield the frames to come from number `first` on, `[C, H, W]` in the source's size, in [0, 1]."""
         model, state = cast(Reader, self._stream.model), cast(PredictState, self._stream.state)
         with torch.inference_mode():
-            frames = model.rollout(state, self.last[None].to(self._stream.device), horizon, first)
-            for frame in self._stream.computed(frames):
-                yield frame[0].clamp(0, 1).cpu()
+            frames = model.rollout(state, self.last[None].to(self._stream.device), options.horizon, first)
+            for frame, spread in self._stream.computed(frames):
+                shown = spread[0].cpu() if options.spread and spread is not None else None
+                yield Predicted(frame[0].clamp(0, 1).cpu(), shown)
 
 
 def ahead(
@@ -72,6 +75,7 @@ def ahead(
     The model works at its own size, but what it says about the last frame is done to the frame in its own
     size: what stands still stays as sharp as it was, and so does what moves.
     """
+    _check_spread(config, options)
     recent: deque[Tensor] = deque(maxlen=max(options.lead_in, 1))
     watched = _Watched(stream, config)
     for seen in frames:
@@ -79,15 +83,17 @@ def ahead(
         watched.read(seen.frame)
     watched.check()
     if options.lead_in:
-        yield from map(Shown, recent)
-    yield from map(Shown, watched.predict(options.horizon))
+        for frame in recent:
+            yield Shown(_with_spread(frame, torch.zeros_like(frame) if options.spread else None))
+    for frame, spread in watched.predict(options):
+        yield Shown(_with_spread(frame, spread))
 
 
 @dataclass(frozen=True)
 class _Waiting:
     """A prediction until its truth comes."""
 
-    picture: Tensor
+    predicted: Predicted
     last: Tensor
     lead: int
 
@@ -100,6 +106,7 @@ def rolling(
     A picture is the truth, the prediction, and prediction less truth, side by side; grey is no difference. Of
     several predictions of one frame the one that looks furthest ahead is shown.
     """
+    _check_spread(config, options)
     watched, waiting = _Watched(stream, config), dict[int, _Waiting]()
     number, answered = 0, False
     for number, seen in enumerate(frames):
@@ -109,11 +116,11 @@ def rolling(
             yield _beside(seen, found)
         watched.read(seen.frame)
         if watched.knows_enough() and (number + 1 - config.context) % options.every == 0:
-            _check_size(seen.frame, options.horizon)
+            _check_size(seen.frame, options)
             # What is further back is waiting already, from an earlier frame.
             first = max(waiting, default=number) - number
-            for lead, picture in enumerate(watched.predict(options.horizon, first), start=first + 1):
-                waiting[number + lead] = _Waiting(picture, watched.last, lead)
+            for lead, predicted in enumerate(watched.predict(options, first), start=first + 1):
+                waiting[number + lead] = _Waiting(predicted, watched.last, lead)
     if not answered:
         watched.check()
     if stream.frames_seen == config.context:
@@ -126,7 +133,8 @@ def rolling(
 
 def _beside(seen: Seen, found: _Waiting) -> Shown:
     truth, valid = seen.frame, ~seen.frame.isnan()
-    difference = torch.where(valid, found.picture - truth, 0)
+    predicted = found.predicted
+    difference = torch.where(valid, predicted.frame - truth, 0)
     copied = torch.where(valid, found.last - truth, 0)
     count = int(valid.sum())
     row: Row = {
@@ -136,11 +144,28 @@ def _beside(seen: Seen, found: _Waiting) -> Shown:
         "mse": float(difference.square().sum() / count) if count else None,
         "copy_last_mse": float(copied.square().sum() / count) if count else None,
     }
-    return Shown(torch.cat([truth, found.picture, (0.5 + difference).clamp(0, 1)], dim=-1), (row,))
+    picture = torch.cat([truth, predicted.frame, (0.5 + difference).clamp(0, 1)], dim=-1)
+    if predicted.spread is not None:
+        row = {**row, "spread": float(predicted.spread.square().mean().sqrt())}
+    return Shown(_with_spread(picture, predicted.spread), (row,))
 
 
-def _check_size(frame: Tensor, horizon: int) -> None:
-    size = 2 * frame.numel() * frame.element_size()
+def _with_spread(picture: Tensor, spread: Tensor | None) -> Tensor:
+    """Put how unsure a picture is beside it."""
+    return picture if spread is None else torch.cat([picture, (_BRIGHTER * spread).clamp(0, 1)], dim=-1)
+
+
+def _check_spread(config: PredictConfig, options: PredictRun) -> None:
+    if options.spread and not config.noise:
+        raise UsageError(
+            "this model does not say how unsure it is",
+            why="it was trained without noise, and predicts one future",
+            hint="train with --noise 4 --loss crps",
+        )
+
+
+def _check_size(frame: Tensor, options: PredictRun) -> None:
+    horizon, size = options.horizon, (2 + options.spread) * frame.numel() * frame.element_size()
     if horizon * size > _MOST:
         height, width = frame.shape[-2:]
         raise UsageError(

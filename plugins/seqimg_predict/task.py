@@ -26,7 +26,7 @@ from seqimg_predict.config import PredictConfig, PredictRun
 from seqimg_predict.leadtime import Events, LeadTimes
 from seqimg_predict.losses import Compared, loss_terms
 from seqimg_predict.masks import held, last_valid, mean_valid
-from seqimg_predict.measures import Measure
+from seqimg_predict.measures import Measure, Spread
 from seqimg_predict.measuring import event_measures, lead_time_measures, picture_measures
 from seqimg_predict.model import EncoderForecaster
 from seqimg_predict.next_frame import NextFrame
@@ -69,6 +69,7 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
     def build_model(self) -> Reader:
         """Build the untrained model that the configuration names."""
         config = self.config
+        drawing = {"noise": config.noise, "members": config.members} if config.noise else {}
         return _MODELS[config.model](
             config.channels,
             config.widths,
@@ -78,6 +79,7 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
             motion=config.motion,
             cuts=config.cuts,
             coordinates=config.coordinates,
+            **drawing,
         )
 
     def step_module(self, model: nn.Module) -> nn.Module:
@@ -86,7 +88,10 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
 
     def outputs_about(self) -> str:
         """Say what the numbers of a prediction are."""
-        return "The frames to come, [batch, horizon, channels, height, width] in [0, 1], the next one first."
+        frames = "The frames to come, [batch, horizon, channels, height, width] in [0, 1], the next one first"
+        if not self.config.noise:
+            return f"{frames}."
+        return f"{frames}: their mean, and after as many frames as the horizon has, their standard deviation."
 
     def progressed(self, share: float) -> None:
         """Note how much of the training is done, which decides how much the model is helped."""
@@ -94,6 +99,8 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Predict `[B, horizon, C, H, W]` from each clip's context; clipped to [0, 1] except in training.
+
+        With noise there are twice as many frames: the spread after the mean; in training two futures.
 
         Where a value is missing the model sees the pixel's last one. In training the model `next_frame` also
         predicts each frame of the context but the first, and is given part of the true frames to come.
@@ -103,7 +110,8 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
             seen: Tensor = model(held(*self._seen(batch)), horizon=horizon)[0]
             return seen.clamp(0, 1)
         if self.config.model != "next_frame":
-            prediction: Tensor = model(held(*self._seen(batch)), horizon=horizon)[0]
+            fresh = {"fresh": 2} if self.config.noise else {}
+            prediction: Tensor = model(held(*self._seen(batch)), horizon=horizon, **fresh)[0]
             return prediction
         frames = held(batch.frames, batch.valid())
         given = torch.rand(len(frames), horizon - 1) < self.share_given()
@@ -134,14 +142,18 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         Outputs may begin earlier than after the context, as those of a model that always predicts the next
         frame do in training.
         """
+        seen, valid, truth = held(*self._seen(batch)), batch.valid(), batch.frames
+        if self.config.noise:  # of each clip a second future
+            outputs = torch.cat(outputs.chunk(2, dim=1))
+            seen, truth = torch.cat([seen, seen]), torch.cat([truth, truth])
+            valid = None if valid is None else torch.cat([valid, valid])
         count = outputs.shape[1]
-        seen, valid = held(*self._seen(batch)), batch.valid()
         # What copying would have said: of the context the frame before, of the future its last frame.
         copied = torch.cat([seen[:, :-1], seen[:, -1:].expand(-1, self.config.horizon, -1, -1, -1)], dim=1)
         names = parse_loss(self.config.loss)
         compared = Compared(
             outputs,
-            batch.frames[:, -count:],
+            truth[:, -count:],
             None if valid is None else valid[:, -count:],
             copied[:, -count:],
             self.config.thresholds,
@@ -184,7 +196,7 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
 
     def decode(self, outputs: Tensor) -> Iterable[Tensor]:
         """Yield the predicted frames of one sequence, clipped to [0, 1]."""
-        return outputs[0].clamp(0, 1)
+        return (outputs[0].chunk(2)[0] if self.config.noise else outputs[0]).clamp(0, 1)
 
     def draw(self, frame: Tensor, answer: Tensor) -> Tensor:
         """Return the predicted frame in the size of the source's frames."""
@@ -193,12 +205,18 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
     @classmethod
     def columns_for(cls, options: PredictRun) -> tuple[str, ...]:
         """Return the columns of `--rolling`: of what has not happened yet there is nothing to say but its pictures."""
-        return cls.columns if options.rolling else ()
+        spread = ("spread",) if options.spread else ()
+        return (*cls.columns, *spread) if options.rolling else ()
 
     @classmethod
     def while_live(cls, options: PredictRun) -> PredictRun:
         """Return options that predict from every frame, and compare, instead of once after the last."""
         return options.model_copy(update={"rolling": True, "lead_in": 0})
+
+    @classmethod
+    def controls(cls) -> tuple[str, ...]:
+        """Return what may be turned while it runs: all but the spread, which not every model knows."""
+        return tuple(name for name in super().controls() if name != "spread")
 
     def show(self, stream: Stream, frames: Iterable[Seen], options: PredictRun) -> Iterator[Shown]:
         """Yield the frames to come after all others; or, rolling, every prediction beside what came."""
@@ -217,13 +235,15 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
             name=f"{source.path} from frame {source.first}",
             context=pictures(self._context(batch)),
             truth=pictures(batch.frames[:, self.config.context :]),
-            answer=pictures(outputs),
+            answer=pictures(outputs[:, : self.config.horizon]),
         )
 
     def panels(self, answers: Iterable[Answers]) -> tuple[Panel, ...]:
         """Return errors, sharpness and what else there is against lead time; scores of events by threshold."""
         config = self.config
-        times = LeadTimes(lead_time_measures(config.thresholds, config.neighbourhood))
+        times = LeadTimes(
+            (*lead_time_measures(config.thresholds, config.neighbourhood), *self._spread_measures())
+        )
         events = Events(config.thresholds, config.neighbourhood)
         for found in answers:
             expected = self.expected(found.batch)
@@ -232,7 +252,11 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         return (times.panel(), *events.panels())
 
     def _measures(self) -> tuple[Measure, ...]:
-        return (*picture_measures(), *event_measures(self.config.thresholds, self.config.neighbourhood))
+        events = event_measures(self.config.thresholds, self.config.neighbourhood)
+        return (*picture_measures(), *events, *self._spread_measures())
+
+    def _spread_measures(self) -> tuple[Measure, ...]:
+        return Spread(self.config.members).measures() if self.config.noise else ()
 
     def _context(self, batch: Batch) -> Tensor:
         return batch.frames[:, : self.config.context]

@@ -16,6 +16,7 @@ TERMS = (
     "ssim",
     "balanced_mse",
     "balanced_mae",
+    "crps",
 )
 """The terms there are; [seqimg_predict.losses][] computes them."""
 

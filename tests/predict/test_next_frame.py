@@ -75,8 +75,8 @@ def test_any_split_gives_the_same_prediction(
         whole, _ = model(clip, horizon=2)
         _, state = model(clip[:, :cut])
         split, _ = model(clip[:, cut:], state, horizon=2)
-        rolled = torch.stack(list(model.rollout(model(clip)[1], clip[:, -1], 2)), dim=1)
-        late = torch.stack(list(model.rollout(model(clip)[1], clip[:, -1], 2, 1)), dim=1)
+        rolled = torch.stack([one.frame for one in model.rollout(model(clip)[1], clip[:, -1], 2)], dim=1)
+        late = torch.stack([one.frame for one in model.rollout(model(clip)[1], clip[:, -1], 2, 1)], dim=1)
     assert relative_error(split, whole) < TOLERANCE
     assert relative_error(rolled, whole) < TOLERANCE
     assert relative_error(late, whole[:, 1:]) < TOLERANCE
