@@ -20,9 +20,7 @@ _SHARE, _LEAST = (
     0.5,
 )  # forward and backward flow may disagree by so much of their squares, and so much more
 _EDGE_SHARE, _EDGE_LEAST = 0.01, 0.002  # squared slopes of a flow at a motion's boundary
-_EVEN = (
-    5  # side of the mean that slopes are taken of: the small steps that a flow is made of are no boundaries
-)
+_EVEN = 5  # side of the mean whose slopes count: the small steps that a flow is made of are no boundaries
 
 
 def real_flow(frames: Tensor) -> Tensor:
