@@ -156,6 +156,8 @@ class PredictConfig(TaskConfig):
             raise ValueError(f"{self.model} takes no noise; the encoder_forecaster does")
         if bool(self.noise) != ("crps" in parse_loss(self.loss)):
             raise ValueError("noise and the loss crps go together: noise 4 and loss crps")
+        if not self.noise and self.members != type(self).model_fields["members"].default:
+            raise ValueError("members are futures that noise draws: they take noise 4 and loss crps")
         return self
 
     @model_validator(mode="after")

@@ -157,7 +157,7 @@ def keeping_losses(results: Tensor, painted: Tensor, flow: Tensor) -> dict[str, 
     }
 
 
-def keeping_total(parts: Mapping[str, Tensor], *, temporal: float = 1.0, fidelity: float = 0.7) -> Tensor:
+def keeping_total(parts: Mapping[str, Tensor], *, temporal: float, fidelity: float) -> Tensor:
     """Weigh what `keeping_losses` returned, and add it up."""
     total = temporal * (parts["short"] + _LONG * parts["long"])
     total = total + fidelity * (parts["fidelity"] + _BROAD * parts["broad"])

@@ -23,7 +23,6 @@ __all__ = ["Memory", "Past"]
 _PATCH = 4  # pixels that one position of the state stands for
 _UNIT = 0.03  # how far colours are off that do not match: one unit
 _NEAR = 5  # pixels across a neighbourhood
-_NOISE = 0.003  # mean difference that motion has to explain, or there is none
 _JUMP = 0.025  # how far a painted frame may be from what is kept, before training
 _LEAST = 1e-6  # of a difference that is divided by
 _MOST_SAID = 3.0  # how far the network may move a logarithm
@@ -142,14 +141,12 @@ def _restored(result: Tensor, painted: Tensor, share: Tensor) -> Tensor:
 def _followed(frame: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Find the motion since the frame before, `[B, 2, H, W]`, what it leaves unexplained, and what changed at all.
 
-    What did not move explains itself best: there the flow is 0, so that nothing is resampled and nothing drifts.
+    What is plain moves as its surroundings do: that standing still would explain it as well says nothing there.
     """
     change = local_mean((frame - before).abs().mean(1, keepdim=True), _NEAR)
     flow = motion_between(frame, before)
     unexplained = local_mean((frame - moved(before, flow)).abs().mean(1, keepdim=True), _NEAR)
-    moving = change > unexplained + _NOISE
-    flow = flow * moving
-    mismatch = (torch.where(moving, unexplained, change) / _UNIT).clamp(max=4)
+    mismatch = (unexplained / _UNIT).clamp(max=4)
     return flow, torch.where(_outside(flow), mismatch.new_tensor(4.0), mismatch), change
 
 

@@ -29,6 +29,7 @@ from seqimg_style.task import StyleTask
 __all__ = ["Order", "learn", "run", "stabilised"]
 
 _RATE, _BATCH, _WARMUP = 3e-3, 4, 0.05
+_USUAL = StyleConfig()  # terms weigh what they do in a training
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,11 @@ def _step(memory: Memory, optimizer: torch.optim.Optimizer, original: Batch, pro
         result, past = memory(frame, made, past)
         results.append(result)
     flow = torch.stack([real_flow(clip) for clip in frames])
-    total = keeping_total(keeping_losses(torch.stack(results, 1), painted, flow))
+    total = keeping_total(
+        keeping_losses(torch.stack(results, 1), painted, flow),
+        temporal=_USUAL.temporal_weight,
+        fidelity=_USUAL.fidelity_weight,
+    )
     optimizer.zero_grad()
     total.backward()
     norm = torch.nn.utils.clip_grad_norm_(memory.parameters(), 1.0)

@@ -131,6 +131,7 @@ def test_spread_over_skill_is_one_where_draws_are_as_wrong_as_they_differ() -> N
     [
         {"noise": 2},
         {"loss": "crps"},
+        {"members": 4},
         {"noise": 2, "loss": "crps", "model": "next_frame"},
         {**DRAWING, "members": 1},
     ],

@@ -9,6 +9,7 @@ from seqimg.errors import SeqimgError
 from seqimg.streaming import Stream
 from seqimg_style.memory import Memory
 from seqimg_style.model import Restyler, colours
+from seqimg_style.motion import local_mean
 from seqimg_style.painter import Painter
 from tests.predict.clips import drifting
 
@@ -148,3 +149,18 @@ def test_small_jumps_pass_and_great_ones_are_cut_down() -> None:
     assert passed(0.1) < 0.5 * going
     assert passed(0.3) < 0.25 * going
     assert passed(0.3) * 0.3 > going * 0.02  # but a great jump is still a jump
+
+
+@torch.inference_mode()
+def test_strokes_move_with_the_plain_thing_they_are_on() -> None:
+    """Inside it nothing can be seen to move; that standing still would explain it is no reason to stay behind."""
+    generator = torch.Generator().manual_seed(0)
+    frame = local_mean(torch.rand(1, 3, 96, 96, generator=generator), 5)
+    frame[:, :, 34:62, 34:62] = 0.5
+    strokes = local_mean(torch.rand(1, 3, 96, 96, generator=generator), 3)
+    after, memory = frame.roll(2, dims=-1), Memory(4)
+    _, past = memory(frame, strokes, None)
+    result, _ = memory(after, strokes, past)  # strokes of single frames stay on the grid they are painted on
+    inside = (..., slice(40, 56), slice(44, 56))
+    carried, left = ((result - each)[inside].abs().mean() for each in (strokes.roll(2, dims=-1), strokes))
+    assert float(carried) < 0.5 * float(left)
