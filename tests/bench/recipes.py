@@ -8,7 +8,7 @@ started at any time, and several may work side by side. With `--table` it prints
 
 To measure the paces:     python tests/bench/recipes.py --pace
 To choose the default:    python tests/bench/recipes.py --minutes 5 --seeds 0
-To compare the best ones: python tests/bench/recipes.py --minutes 10 --seeds 0,1,2 --only NAME,NAME,conv_lstm_s
+To compare the best ones: python tests/bench/recipes.py --minutes 10 --seeds 0,1,2 --only NAME,NAME,conv_lstm_s_32
 """
 
 import argparse
@@ -17,7 +17,7 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
@@ -210,23 +210,46 @@ def table(runs: Iterable[dict[str, Any]], minutes: float) -> str:
     return "\n".join(lines)
 
 
+def passing(runs: Iterable[dict[str, Any]], minutes: float, other: str) -> Iterator[str]:
+    """Say for each training when it was as good as another recipe of the same seed is at its end, and how it ended."""
+    found = {(run["name"], run["seed"]): run for run in runs if run.get("minutes") == minutes}
+    for (name, seed), run in sorted(found.items()):
+        if name == other or (other, seed) not in found:
+            continue
+        goal = found[other, seed]["mse_per_frame"]
+        ratio = run["mse_per_frame"] / goal
+        reached = [point["seconds"] for point in run["curve"] if point["mse"] <= goal]
+        when = (
+            f"after {reached[0]:.0f} s, {reached[0] / minutes / 60:.0%} of the time" if reached else "never"
+        )
+        yield f"{name}, seed {seed}: as good as {other} at its end ({goal:.1f}) {when}; ends at {ratio:.2f} of it"
+
+
 def plot(runs: Iterable[dict[str, Any]], minutes: float, path: Path) -> None:
-    """Draw errors against seconds and against multiply-adds."""
+    """Draw errors against seconds and against multiply-adds; all seeds of a recipe in one colour."""
     from matplotlib.figure import Figure
 
+    wanted = sorted(
+        (run for run in runs if run.get("minutes") == minutes), key=lambda run: run["mse_per_frame"]
+    )
     figure = Figure(figsize=(12, 5), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    for number, run in enumerate(run for run in runs if run.get("minutes") == minutes and run["seed"] == 0):
+    for number, name in enumerate(dict.fromkeys(run["name"] for run in wanted)):
+        curves = [run["curve"] for run in wanted if run["name"] == name]
         for axis, key in zip(axes, ("seconds", "gmacs"), strict=True):
-            xs = [point[key] for point in run["curve"]]
-            axis.plot(
-                xs, [point["mse"] for point in run["curve"]], label=run["name"],
-                color=f"C{number % 10}", linestyle=("-", "--", ":")[number // 10 % 3],
-            )  # fmt: skip
+            for which, curve in enumerate(curves):
+                axis.plot(
+                    [point[key] for point in curve], [point["mse"] for point in curve],
+                    color=f"C{number}", linewidth=1.2, label=None if which else name,
+                )  # fmt: skip
     axes[0].set(xlabel="seconds", ylabel="MSE per frame", yscale="log")
     axes[1].set(xlabel="giga multiply-adds", xscale="log")
-    axes[0].legend(fontsize=7)
-    figure.savefig(path)
+    for axis in axes:
+        axis.grid(which="both", alpha=0.3)
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter("{x:g}")
+    axes[0].legend()
+    figure.savefig(path, dpi=80)
 
 
 def work(names: Sequence[str], options: argparse.Namespace) -> None:
@@ -280,6 +303,7 @@ def main() -> int:
         "--pace", action="store_true", help="train nothing; measure the pace of each recipe, alone"
     )
     parser.add_argument("--table", action="store_true", help="train nothing; print the table")
+    parser.add_argument("--against", default="", help="say when others pass where this recipe ends")
     parser.add_argument("--plot", type=Path, help="draw the curves into this PNG")
     options = parser.parse_args()
     names = [name for name in options.only.split(",") if name] or list(RECIPES)
@@ -290,6 +314,8 @@ def main() -> int:
         work(names, options)
     runs = done(options.file)
     print(table(runs, options.minutes))
+    for line in passing(runs, options.minutes, options.against):
+        print(line)
     if options.plot is not None:
         plot(runs, options.minutes, options.plot)
     return 0
