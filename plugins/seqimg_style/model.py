@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from seqimg.errors import SeqimgError
 from seqimg_style.memory import Memory, Past
-from seqimg_style.painter import Painter
+from seqimg_style.painter import Painter, of_itself
 
 __all__ = ["Restyler"]
 
@@ -76,6 +76,8 @@ class Restyler(nn.Module):
                 why="a sequence keeps its size",
                 hint="state=None to start afresh",
             )
+        amounts = self._wanted(frames, amounts)
+        own = of_itself(amounts)
         outputs = []
         for frame in (frames[:, :1] if alone else frames).unbind(1):
             with torch.set_grad_enabled(torch.is_grad_enabled() and alone is not False):
@@ -83,6 +85,7 @@ class Restyler(nn.Module):
             if not self.remembers:
                 state = None
             result, state = self.memory(frame, painted, state)
+            result = torch.lerp(result, painted, own)  # a picture that is not painted has no strokes to keep
             outputs.append(torch.cat([result, painted], dim=1))
         if state is None:
             raise SeqimgError("the model was given no frames", why="a clip has at least one")
@@ -97,13 +100,16 @@ class Restyler(nn.Module):
             frames: `[B, 3, H, W]` in [0, 1].
             amounts: `[B, S]`, how much of each style; None takes the attribute `amounts`.
         """
-        if amounts is None:
-            wanted = self.amounts
-            if wanted is None:
-                wanted = frames.new_full((self.styles,), 1 / self.styles)
-            amounts = wanted.to(frames).expand(len(frames), -1)
-        painted: Tensor = self.painter(frames, amounts)
+        painted: Tensor = self.painter(frames, self._wanted(frames, amounts))
         return painted
+
+    def _wanted(self, frames: Tensor, amounts: Tensor | None) -> Tensor:
+        if amounts is not None:
+            return amounts
+        wanted = self.amounts
+        if wanted is None:
+            wanted = frames.new_full((self.styles,), 1 / self.styles)
+        return wanted.to(frames).expand(len(frames), -1)
 
     def learnt(self) -> bool:
         """Tell whether there is a style that it knows."""

@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
 from seqimg.data import Clip, ClipDataset
-from seqimg_style.flows import real_flow
+from seqimg_style.flows import measured_flow
 from seqimg_style.model import colours
 from seqimg_style.motion import moved
 
@@ -58,7 +58,7 @@ class MovedClips(Dataset[Clip]):
         frames = colours(clip.frames)
         if len(frames) >= self.length and rng.random() < _REAL:
             frames = frames[: self.length]
-            flow = real_flow(frames)
+            flow = measured_flow(frames, quick=True)
         else:
             frames, flow = moved_still(frames[0], frames[-1], self.length, rng)
         return replace(clip, frames=frames, target=flow, mask=None, length=None, times=None, boxes=None)

@@ -12,10 +12,11 @@ from torch.nn.functional import interpolate, pad, relu
 
 from seqimg.nn import crop_to, pad_to_multiple
 
-__all__ = ["Painter"]
+__all__ = ["Painter", "of_itself"]
 
 _STRIDE = 4
 _LEAST = 16  # sides are filled up to this, so that edges can be mirrored at every scale
+_MARGIN = 4  # pixels that are painted beyond each edge and cut off: mirrored edges have softer strokes
 
 
 class Painter(nn.Module):
@@ -57,6 +58,7 @@ class Painter(nn.Module):
         x = pad_to_multiple(pictures, _STRIDE)
         lower, right = (max(0, _LEAST - side) for side in x.shape[-2:])
         x = pad(x, (0, right, 0, lower), mode="replicate") if lower or right else x
+        x = _framed(x, _MARGIN)
         # Convolutions of one picture are a third faster with the channels last.
         x = nn.functional.pixel_unshuffle(2 * x - 1, 2).contiguous(memory_format=torch.channels_last)
         x = relu(self.first(x, amounts))
@@ -65,9 +67,19 @@ class Painter(nn.Module):
             x = block(x, amounts)
         x = relu(self.third(_larger(x), amounts))
         x = relu(self.fourth(_larger(x), amounts))
-        painted = crop_to(torch.sigmoid(self.last(_framed(x, 1))), size)
-        left = (1 - amounts.sum(1).clamp(0, 1)).square()[:, None, None, None]  # of the picture itself
-        return torch.lerp(painted, pictures, left)
+        painted = torch.sigmoid(self.last(_framed(x, 1)))[..., _MARGIN:, _MARGIN:]
+        painted = crop_to(painted, size)
+        return torch.lerp(painted, pictures, of_itself(amounts))
+
+
+def of_itself(amounts: Tensor) -> Tensor:
+    """Return how much of a picture itself is left, `[B, 1, 1, 1]` in [0, 1], for `[B, S]` of each style.
+
+    Example:
+        >>> of_itself(torch.tensor([[0.0], [0.5], [1.0]])).flatten()
+        tensor([1.0000, 0.2500, 0.0000])
+    """
+    return (1 - amounts.sum(1).clamp(0, 1)).square()[:, None, None, None]
 
 
 class _Painted(nn.Module):

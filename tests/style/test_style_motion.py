@@ -1,5 +1,7 @@
 """Motion: what is found is what is there, and made clips move as they say."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -94,7 +96,7 @@ def test_long_flow_adds_up_and_loses_what_was_hidden_once() -> None:
     assert far[0, 1, 2, 0].tolist() == [1, 1, 1, 0, 1, 1, 1, 1]
 
 
-@pytest.mark.parametrize("measure", [real_flow, measured_flow])
+@pytest.mark.parametrize("measure", [real_flow, measured_flow, partial(measured_flow, quick=True)])
 def test_real_flow_is_near_the_exact_one(measure: object) -> None:
     assert callable(measure)
     frames, exact = panned(0, length=2, side=64)
