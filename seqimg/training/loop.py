@@ -23,7 +23,7 @@ from seqimg.training.average import running_average
 from seqimg.training.evaluation import good_ends, metric_names, validate
 from seqimg.training.order import Order, load_batches, naming_dead_workers
 from seqimg.training.requirements import check_requirements, explained_compiling
-from seqimg.training.schedule import Plan, learning_rate_factor
+from seqimg.training.schedule import Plan, learning_rate_factor, momentum
 from seqimg.training.steps import StepReport, Trained
 
 __all__ = ["StepReport", "Trained", "Trainer"]
@@ -197,12 +197,11 @@ class Trainer:
         progress = self.result.steps / self.plan.steps
         self.task.progressed(progress)
         # Half a step on, so that neither the first nor the last step is wasted at a rate of zero.
-        factor = learning_rate_factor(
-            progress + 0.5 / self.plan.steps, self.config.warmup, self.config.schedule
-        )
+        where = progress + 0.5 / self.plan.steps, self.config.warmup, self.config.schedule
+        rate = self.config.learning_rate * learning_rate_factor(*where)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * factor
-        return self.config.learning_rate * factor
+            group["lr"], group["betas"] = rate, (momentum(*where), group["betas"][1])
+        return rate
 
     def _validate(self) -> dict[str, float] | None:
         """Measure the weights as they stand, keep the best, and end the run if they no longer get better."""

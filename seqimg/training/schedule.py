@@ -4,12 +4,16 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Plan", "Schedule", "learning_rate_factor"]
+__all__ = ["Plan", "Schedule", "learning_rate_factor", "momentum"]
 
 Schedule = Literal["cosine", "onecycle", "constant"]
 
 _FIRST_LOOK = 0.1  # share of the time limit after which the speed is believed
 _ONECYCLE_START, _ONECYCLE_END = 1 / 25, 1 / 25e4  # of the peak, as in torch's OneCycleLR
+_MOMENTUM, _ONECYCLE_MOMENTUM = (
+    0.9,
+    (0.95, 0.85),
+)  # AdamW's first beta; at the ends, and at the peak, as there
 
 
 def learning_rate_factor(progress: float, warmup: float, schedule: Schedule = "cosine") -> float:
@@ -37,6 +41,26 @@ def learning_rate_factor(progress: float, warmup: float, schedule: Schedule = "c
     if schedule == "constant":
         return 1.0
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+
+
+def momentum(progress: float, warmup: float, schedule: Schedule = "cosine") -> float:
+    """Return the first beta of AdamW: 0.9, or under `onecycle` the lower the higher the learning rate is.
+
+    Args:
+        progress: Share of the run that is done, 0 to 1.
+        warmup: Share of the run over which the rate rises.
+        schedule: As of `learning_rate_factor`.
+
+    Example:
+        >>> [round(momentum(p, 0.3, "onecycle"), 3) for p in (0.0, 0.3, 1.0)], momentum(0.5, 0.3)
+        ([0.95, 0.85, 0.95], 0.9)
+    """
+    if schedule != "onecycle":
+        return _MOMENTUM
+    ends, peak = _ONECYCLE_MOMENTUM
+    if progress < warmup:
+        return _half_cosine(progress / warmup, ends, peak)
+    return _half_cosine((progress - warmup) / (1 - warmup), peak, ends)
 
 
 def _half_cosine(progress: float, begin: float, end: float) -> float:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from seqimg.data import Datasets
 from seqimg.errors import SeqimgError, UnavailableError, UsageError
 from seqimg.training.loop import StepReport, Trainer
-from seqimg.training.schedule import Schedule, learning_rate_factor
+from seqimg.training.schedule import Schedule, learning_rate_factor, momentum
 from seqimg_predict.config import PredictConfig
 from seqimg_predict.task import PredictTask
 from tests.training.conftest import TINY
@@ -75,13 +75,15 @@ def test_every_schedule_rises_once_and_stays_within_bounds(
 
 def test_onecycle_is_torchs(source: Path) -> None:
     parameter = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([parameter], lr=1.0)
-    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=101, cycle_momentum=False)
+    optimizer = torch.optim.AdamW([parameter], lr=1.0)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=101)
     for step in range(100):
         # Theirs has its peak at step 0.3 * 101 - 1.
         progress = step / 29.3 * 0.3 if step <= 29.3 else 0.3 + (step - 29.3) / 70.7 * 0.7
         mine = learning_rate_factor(progress, 0.3, "onecycle")
         assert mine == pytest.approx(theirs.get_last_lr()[0], rel=1e-3, abs=1e-6)
+        beta = optimizer.param_groups[0]["betas"][0]
+        assert momentum(progress, 0.3, "onecycle") == pytest.approx(beta, abs=1e-4)
         optimizer.step()
         theirs.step()
 
