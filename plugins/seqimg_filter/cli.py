@@ -53,6 +53,19 @@ Workers = Annotated[
     ),
 ]
 
+WorkersOfOps = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=0,
+        max=256,
+        help="Processes that do what --op and --chain name, side by side; operations over time and the measuring stay "
+        "in the main one. [0]",
+        show_default=False,
+    ),
+]
+
 
 @app.callback()
 def group() -> None:
@@ -192,7 +205,7 @@ def shapes(
     ] = False,
     start: Start = None,
     end: End = None,
-    workers: Workers = 0,
+    workers: WorkersOfOps = 0,
     overwrite: Overwrite = False,
     *,
     reading: dict[str, object],

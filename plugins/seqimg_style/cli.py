@@ -59,6 +59,14 @@ def _stabilise(
         int,
         typer.Option("--seed", metavar="N", min=0, help="Seed of everything random. [0]", show_default=False),
     ] = 0,
+    reset_on_cut: Annotated[
+        bool,
+        typer.Option(
+            "--reset-on-cut/--no-reset-on-cut",
+            help="Begin afresh where another scene begins in ORIGINAL. [on]",
+            show_default=False,
+        ),
+    ] = True,
     overwrite: Overwrite = False,
     device: Device = "auto",
     *,
@@ -68,8 +76,9 @@ def _stabilise(
     from seqimg.config import check_flags
     from seqimg_style.stabilising import Order, run
 
+    how = check_flags(ReadingConfig, reading)
     run(
-        Order(original, processed, out, model, save, minutes, seed, check_flags(ReadingConfig, reading)),
+        Order(original, processed, out, model, save, minutes, seed, reset_on_cut, how),
         overwrite=overwrite,
         device=device,
     )

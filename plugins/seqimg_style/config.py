@@ -61,13 +61,13 @@ class StyleConfig(TaskConfig):
     extractor_id: str = Field("", description="What the styles were told by. Training fills this in.")
     data: Words = Field(
         ("demo:pans",),
-        description="Pictures and videos to learn on: video files, frame folders, arrays; without any, the photographs "
-        "of scikit-image.",
+        description="Pictures and videos to learn on: photographs one by one (photos/*.jpg), video files, frame "
+        "folders, arrays; without any, the photographs of scikit-image.",
     )
     short: Literal["error", "drop", "pad", "loop", "repeat"] = Field(
         "repeat",
         description="Sequences shorter than a clip: refuse, leave out, fill up with nothing, begin again, or hold the "
-        "last frame, as single pictures do.",
+        "last frame.",
     )
     size: int = Field(
         0, ge=0, description="Longer side that videos are brought to for training, in pixels; 0 keeps it."

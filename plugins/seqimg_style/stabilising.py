@@ -14,6 +14,7 @@ from seqimg import modelfolder
 from seqimg.cli.machine import chosen_device, device_sentence
 from seqimg.cli.output import command, output
 from seqimg.config import ReadingConfig
+from seqimg.cuts import Cuts
 from seqimg.data import Batch, collate, fill_missing, to_frame, to_tensor, window_datasets
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.publish import check_writable
@@ -44,6 +45,7 @@ class Order:
         save: Where to keep what is learnt.
         minutes: How long to learn.
         seed: Seed of everything random.
+        reset_on_cut: Whether nothing is carried on to another scene.
         reading: How both sequences are read.
     """
 
@@ -54,6 +56,7 @@ class Order:
     save: Path | None = None
     minutes: float = 3.0
     seed: int = 0
+    reset_on_cut: bool = True
     reading: ReadingConfig = field(default_factory=ReadingConfig)
 
     def opened(self, source: str) -> Sequence:
@@ -84,7 +87,7 @@ def run(order: Order, *, overwrite: bool, device: Literal["auto", "cpu", "cuda"]
         info = processed.info
         with output().progress("Stabilising", total=info.frame_count) as bar:
             saved = save_sequence(
-                stabilised(original, processed, memory, bar.advance),
+                stabilised(original, processed, memory, reset_on_cut=order.reset_on_cut, advance=bar.advance),
                 out,
                 fps=info.fps,
                 value_range=info.value_range,
@@ -100,14 +103,26 @@ def run(order: Order, *, overwrite: bool, device: Literal["auto", "cpu", "cuda"]
 
 
 def stabilised(
-    original: Sequence, processed: Sequence, memory: Memory, advance: Callable[[], object] = lambda: None
+    original: Sequence,
+    processed: Sequence,
+    memory: Memory,
+    *,
+    reset_on_cut: bool = True,
+    advance: Callable[[], object] = lambda: None,
 ) -> Iterator[Pixels]:
     """Yield processed frames without their flicker, in the dtype and range they have, in constant memory.
+
+    Args:
+        original: The sequence as it was; its cuts count.
+        processed: What was made of it.
+        memory: What was learnt.
+        reset_on_cut: Whether nothing is carried on to another scene, whose first frame stays as it was made.
+        advance: Called after each frame.
 
     Raises:
         SeqimgError: One of the sequences ends before the other.
     """
-    info, past = processed.info, None
+    info, past, cuts = processed.info, None, Cuts()
     where = next(memory.parameters()).device
     ours, theirs = original.timed(), processed.timed()
     while True:
@@ -125,6 +140,8 @@ def stabilised(
                 colours(fill_missing(to_tensor(one.pixels, sequence.info.value_range))[0][None]).to(where)
                 for one, sequence in ((frame, original), (painted, processed))
             )
+            if reset_on_cut and cuts(seen[0]):
+                past = None
             result, past = memory(seen, made, past)
         picture = result[0] if info.channels == 3 else result[0].mean(0, keepdim=True)
         yield to_frame(picture, info.dtype, info.value_range, info.fill_value)

@@ -52,7 +52,7 @@ def _run(
             "-o",
             "--output",
             metavar="OUT",
-            help="Picture (.png), video, GIF, .npy or folder to write; - for raw pixels. [texture.png here, or "
+            help="Picture (.png, .jpg), video, GIF, .npy or folder to write; - for raw pixels. [texture.png here, or "
             "texture.mp4 of several frames]",
             show_default=False,
         ),

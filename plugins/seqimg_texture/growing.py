@@ -21,6 +21,7 @@ from seqimg.plugins.manager import plugin_host
 from seqimg.publish import publish_file, write_json
 from seqimg.sequences import save_sequence
 from seqimg.sequences.base import SequenceInfo
+from seqimg.sequences.formats import by_suffix
 from seqimg.sequences.pixeltypes import Pixels
 from seqimg.sequences.publishing import SavedSequence
 from seqimg.streaming import Stream
@@ -30,7 +31,6 @@ from seqimg_texture.showing import alive, check_tileable
 
 __all__ = ["Order", "check_alone", "grow", "grow_beside"]
 
-_PICTURE = ".png"
 _FRAMES = 100
 _MOST = 2**25  # pixels of a frame, such as 8192×4096; growing holds some hundred bytes for each
 _SIZE = re.compile(r"(\d{1,6})[x×](\d{1,6})")
@@ -78,7 +78,7 @@ class Order:
                 why=f"{_MOST:,} pixels a frame are the most",
                 hint="--size 4096x4096",
             )
-        picture = out is not None and out.suffix.lower() == _PICTURE and "%" not in out.name
+        picture = out is not None and _is_picture(out)
         if frames is None:
             frames = 1 if picture or out is None else 0 if out == STDOUT else _FRAMES
         if picture and frames != 1:
@@ -164,6 +164,12 @@ def grow_beside(
 
     spec = plugin_host().tasks.get("texture")
     run(spec, source, model, options, reading=reading, out=out, overwrite=overwrite, device=device)
+
+
+def _is_picture(path: Path) -> bool:
+    """Tell whether a file of that name holds one frame; `%` numbers several."""
+    spec = by_suffix(path.name, "writer")
+    return spec is not None and spec.name == "picture" and "%" not in path.name
 
 
 def _pictures(stream: Stream, channels: int, order: Order, options: TextureRun, bar: Bar) -> Iterator[Pixels]:

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from seqimg.config import ReadingConfig
-from seqimg.data import FrameSource, FrameStore, Item, WindowDataset, window_datasets
+from seqimg.data import FrameSource, FrameStore, WindowDataset, window_datasets
 from seqimg.data.generators.photographs import PHOTOGRAPHS
+from seqimg.data.stills import is_picture, still_item
 from seqimg.errors import SeqimgError, UsageError, did_you_mean
-from seqimg.sequences.base import Sequence, SequenceError
-from seqimg.sequences.pictures.images import describe
-from seqimg.sequences.pictures.single import FramePicture
 from seqimg_texture.config import TextureConfig
 
 __all__ = ["Opened", "open_examples"]
@@ -74,25 +71,11 @@ def _picture(name: str) -> Path | None:
             )
         return Path(found.origin).parent / "data" / _PHOTOGRAPHS[plain]
     path = Path(name)
-    try:
-        if path.is_file():
-            describe(path)
-            return path
-    except (SequenceError, OSError):
-        return None  # whoever opens it as a sequence says what is wrong with it
-    return None
+    return path if is_picture(path) else None
 
 
 def _store(path: Path, config: TextureConfig, resources: ExitStack) -> FrameSource:
-    def opened(reading: ReadingConfig) -> Sequence:
-        low_high = reading.value_range
-        return FramePicture(
-            path,
-            value_range=(low_high[0], low_high[1]) if low_high else None,
-            fill_value=reading.fill_value,
-        )
-
-    store = FrameStore.read(Item(str(path), name=path.name, opener=opened), config.size, config)
+    store = FrameStore.read(still_item(path), config.size, config)
     resources.callback(store.close)
     return store
 

@@ -20,7 +20,7 @@ from seqimg.data.windows import WindowDataset, lost_before
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.sequences.damage import Lost
 
-__all__ = ["ClipDataset", "Datasets", "SequenceCount", "window_datasets"]
+__all__ = ["ClipDataset", "Datasets", "SequenceCount", "small_crops", "window_datasets"]
 
 _SPLIT: dict[Part, Split] = {"all": "test", "train": "train", "val": "val", "test": "test"}
 
@@ -227,7 +227,7 @@ def _windows(
         val=windows("val", once, at_most=config.validation_clips, crop=side, crops=1),
         test=windows(part, tested, crop=0 if tested.streamed else side, crops=crops),
         channels=stores[0].channels,
-        readings=(*sources.readings, *_small_crops(stores, config.crop)),
+        readings=(*sources.readings, *small_crops(stores, config.crop)),
         classes=sources.classes,
         whole=splits is not None,
         sequences=tuple(SequenceCount(store.path, len(store), store.lost) for store in stores),
@@ -235,8 +235,13 @@ def _windows(
     )
 
 
-def _small_crops(stores: Sequence[FrameSource], crop: int) -> list[str]:
-    """Say if a sequence of small frames makes the crops of all others smaller than was asked for."""
+def small_crops(stores: Sequence[FrameSource], crop: int) -> list[str]:
+    """Say if a sequence of small frames makes the crops of all others smaller than was asked for.
+
+    Args:
+        stores: The sequences.
+        crop: Side that was asked for, in pixels.
+    """
     sides = [min(crop, store.height, store.width) for store in stores]
     least = min(sides)
     if least == max(sides):

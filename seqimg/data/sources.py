@@ -19,7 +19,7 @@ from seqimg.errors import SeqimgError
 from seqimg.sequences.base import SequenceError
 from seqimg.sequences.pictures.numbering import natural_key
 
-__all__ = ["Sources", "open_sources"]
+__all__ = ["Sources", "open_indices", "open_sources"]
 
 _SAID = 4  # more sequences than these are summed up
 _SHARE = 0.5  # of the free temporary space that decoding may take unasked
@@ -55,7 +55,21 @@ def open_sources(config: TaskConfig, opened: ExitStack) -> Sources:
     Raises:
         SeqimgError: A sequence cannot be read and none may be left out, or no sequence is left.
     """
-    indices = _with_common_classes([layouts.read(path, config.layout, config) for path in config.data])
+    return open_indices(config, [layouts.read(path, config.layout, config) for path in config.data], opened)
+
+
+def open_indices(config: TaskConfig, indices: Sequence[layouts.Index], opened: ExitStack) -> Sources:
+    """Open all sequences of data sets.
+
+    Args:
+        config: Says how to read them.
+        indices: What is in the data sets.
+        opened: Takes what is to be closed in the end.
+
+    Raises:
+        SeqimgError: A sequence cannot be read and none may be left out, or no sequence is left.
+    """
+    indices = _with_common_classes(indices)
     classes = next((index.classes for index in indices if index.classes), ())
     many = any(index.layout != "sequence" for index in indices)
     skipped = [line for index in indices for line in index.skipped]
@@ -158,8 +172,9 @@ def _said(stores: Sequence[FrameSource]) -> list[str]:
     sizes = sorted({(store.info.width, store.info.height) for store in stores})
     shown = ", ".join(f"{width}×{height}" for width, height in sizes[:3]) + (", …" if len(sizes) > 3 else "")
     frames = f"{min(lengths):,} to {max(lengths):,}" if min(lengths) < max(lengths) else f"{lengths[0]:,}"
+    frames += " frames" if max(lengths) > 1 else " frame"
     kinds = sorted({store.info.kind for store in stores})
-    what = f"{len(stores):,} sequences of {frames} frames, {sum(lengths):,} in all, {shown}, {', '.join(kinds[:3])}."
+    what = f"{len(stores):,} sequences of {frames}, {sum(lengths):,} in all, {shown}, {', '.join(kinds[:3])}."
     return [what, *_several(losses)]
 
 

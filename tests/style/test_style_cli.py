@@ -157,6 +157,42 @@ def test_flicker_is_taken_out_of_what_another_program_made(tmp_path: Path) -> No
     assert "knows no style" in told
 
 
+def scenes(path: Path, count: int = 2, length: int = 5) -> np.ndarray:  # type: ignore[type-arg]
+    """Write some scenes one after the other, each moving a little."""
+    rng = np.random.default_rng(1)
+    stills = [
+        np.asarray(Image.fromarray(rng.integers(0, 255, (6, 6, 3), dtype=np.uint8)).resize((64, 48)))
+        for _ in range(count)
+    ]
+    frames = np.stack([np.roll(still, shift, axis=1) for still in stills for shift in range(length)])
+    np.save(path, frames)
+    return frames
+
+
+def test_nothing_of_one_scene_is_painted_into_the_next(trained: Path, tmp_path: Path) -> None:
+    scenes(tmp_path / "scenes.npy")
+    results = {}
+    for name, options in {"reset": (), "on": ("--no-reset-on-cut",), "alone": ("--no-memory",)}.items():
+        out = tmp_path / f"{name}.npy"
+        said("style", "run", tmp_path / "scenes.npy", "--model", trained / "run/model", "-o", out, *options)
+        results[name] = np.load(out)
+    same = [bool((results["reset"][k] == results["alone"][k]).all()) for k in range(10)]
+    assert same == [True, *[False] * 4, True, *[False] * 4]
+    assert (results["on"][5] != results["alone"][5]).any()
+
+
+def test_nothing_of_one_scene_is_stabilised_into_the_next(trained: Path, tmp_path: Path) -> None:
+    frames = scenes(tmp_path / "scenes.npy")
+    processed = flickering(tmp_path / "processed.npy", frames)
+    made, results = np.load(processed), []
+    for number, options in enumerate(((), ("--no-reset-on-cut",))):
+        out = tmp_path / f"{number}.npy"
+        words = (tmp_path / "scenes.npy", processed, "--model", trained / "run/model", "-o", out)
+        said("style", "stabilise", *words, *options)
+        results.append([bool((frame == one).all()) for frame, one in zip(np.load(out), made, strict=True)])
+    assert results == [[True, *[False] * 4] * 2, [True, *[False] * 9]]
+
+
 def test_folders_with_gaps_are_stabilised_if_so_asked(tmp_path: Path) -> None:
     frames = moving_square(10, (48, 48), 3)
     for name in ("original", "processed"):

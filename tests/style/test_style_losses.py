@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seqimg.nn.features import extractor
+from seqimg.nn.features import Extractor, extractor
 from seqimg_style.losses import PaintingLoss
 
 
@@ -45,6 +45,26 @@ def test_shares_say_which_style_counts(sliced: bool) -> None:
         for shares in ([1.0, 0.0], [0.0, 1.0])
     )
     assert right < 0.01 < wrong
+
+
+class Linear(torch.nn.Module):
+    """Differences of neighbours at several sizes: half of the contrast is half of each."""
+
+    def forward(self, pictures: torch.Tensor, layers: int) -> list[torch.Tensor]:
+        sizes = [torch.nn.functional.avg_pool2d(pictures, 2**place) for place in range(layers)]
+        return [torch.cat([size - size.roll(1, dims=-1), size - size.roll(1, dims=-2)], 1) for size in sizes]
+
+
+@pytest.mark.parametrize("sliced", [True, False])
+def test_one_weight_is_the_same_for_a_weak_and_a_strong_style(sliced: bool) -> None:
+    style, painted = picture(0), 0.7 * picture(0) + 0.3 * picture(1)
+    losses = []
+    for contrast in (1, 0.3):
+        torch.manual_seed(0)  # directions and places are drawn
+        loss = PaintingLoss(Extractor(Linear(), "linear", content=1), [contrast * style[0]], sliced=sliced)
+        losses.append(float(loss(contrast * painted, style, torch.ones(1, 1))["style"]))
+    assert losses[0] > 0.05
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
 
 
 def test_dark_is_to_stay_darker_than_light() -> None:

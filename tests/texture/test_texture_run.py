@@ -26,6 +26,14 @@ def test_a_picture_of_any_size_and_a_record_beside_it(model: Path) -> None:
     assert (record["width"], record["height"], record["options"]["seed"]) == (45, 30, 0)
 
 
+@pytest.mark.parametrize("name", ["one.png", "one.jpg", "one.JPEG"])
+def test_a_name_of_a_picture_asks_for_one_frame(model: Path, name: str) -> None:
+    said = _grown(model, "--size", "45x30", "-o", name)
+    assert said.code == 0, said.err
+    with Image.open(name) as picture:
+        assert picture.size == (45, 30)
+
+
 @pytest.mark.parametrize("name", ["out.mp4", "out.gif", "out.npy", "out/%03d.png"])
 def test_as_many_frames_as_asked_for(model: Path, name: str) -> None:
     said = _grown(model, "--size", "32x48", "--frames", "5", "-o", name)
@@ -89,6 +97,7 @@ def test_a_source_gives_size_and_length_and_nothing_else(model: Path) -> None:
         (("--size", "0x5"), "is no size"),
         (("--size", "90000x90000"), "too large"),
         (("--frames", "5", "-o", "a.png"), "one picture"),
+        (("--frames", "5", "-o", "a.jpg"), "one picture"),
         (("--frames", "0"), "never ends"),
         (("-o", "a.xyz"), "cannot write"),
         (("--speed", "9"), "speed"),

@@ -17,7 +17,7 @@ from seqimg.sequences import SequenceInfo
 from seqimg.sequences.prepared import Preparation
 from seqimg.sequences.values import to_values
 
-__all__ = ["GENERATED", "GENERATED_SIDE", "GeneratedDataset"]
+__all__ = ["GENERATED", "GENERATED_SIDE", "GeneratedDataset", "MadeFrames"]
 
 GENERATED = "demo:"
 """What the names of generators begin with where sequences are named."""
@@ -58,7 +58,7 @@ class GeneratedDataset:
         seed: int,
         pre: Sequence[str] = (),
     ) -> None:
-        self._pre, self._preparations = tuple(pre), dict[int, Preparation]()
+        self._prepared = MadeFrames(pre)
         self.names, self.generators = list(generators), list(generators.values())
         self.split, self.length, self.side, self.seed = split, length, side, seed
         firsts = [self.owners.index(which) for which in range(len(generators))]
@@ -104,15 +104,34 @@ class GeneratedDataset:
         size = (self.side, self.side)
         generator = self.generators[self._owner(index)]
         made = make_sample(generator, index, length=self.length, size=size, seed=self.seed, split=self.split)
-        return self._prepared(made) if self._pre else made
+        return replace(made, frames=self._prepared(made.frames))
 
-    def _prepared(self, sample: Sample) -> Sample:
-        channels = sample.frames.shape[3]
+
+class MadeFrames:
+    """Applies operations to frames that a generator made, as to those of any sequence.
+
+    Args:
+        pre: The operations, in their order.
+
+    Example:
+        >>> MadeFrames(["invert"])(np.full((2, 4, 4, 3), 200, np.uint8)).max()
+        np.uint8(55)
+    """
+
+    def __init__(self, pre: Sequence[str]) -> None:
+        self._pre, self._preparations = tuple(pre), dict[int, Preparation]()
+
+    def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return frames `[T, H, W, C]` after the operations; without any, the same."""
+        if not self._pre:
+            return frames
+        channels = frames.shape[3]
         if channels not in self._preparations:
-            self._preparations[channels] = Preparation(_info_of(sample.frames), self._pre)
+            self._preparations[channels] = Preparation(_info_of(frames), self._pre)
         preparation = self._preparations[channels]
-        values = np.stack([to_values(preparation(frame), preparation.info) for frame in sample.frames])
-        return replace(sample, frames=np.rint(values.clip(0, 1) * 255).astype(np.uint8))
+        values = np.stack([to_values(preparation(frame), preparation.info) for frame in frames])
+        made: NDArray[np.uint8] = np.rint(values.clip(0, 1) * 255).astype(np.uint8)
+        return made
 
 
 def _info_of(frames: NDArray[np.uint8]) -> SequenceInfo:
