@@ -1,7 +1,6 @@
 """`seqimg TASK eval`."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -93,15 +92,21 @@ def evaluate(
                 )
     if not processes.is_main():
         return
-    result = {"task": spec.name, "model": str(model), "part": part, **protocol, **asdict(found)}
+    result = {"task": spec.name, "model": str(model), "part": part, **protocol, **found.as_json()}
+    _tell(found, result, out, overwrite=overwrite)
+    source = first if Path(first).exists() else "VIDEO"
+    output().hint(command("seqimg", spec.name, "run", "--model", model, source, *reading_flags(reading)))
+
+
+def _tell(found: Evaluation, result: Mapping[str, Any], out: Path | None, *, overwrite: bool) -> None:
+    for warning in found.warnings:
+        output().warn(warning)
     if out is not None and out.suffix.lower() not in _PAGES:
         with publish_file(out, overwrite=overwrite) as temporary:
             write_json(temporary, result)
     output().data(result, figures_table(found))
     if out is not None:
         output().say(f"Saved {out}")
-    source = first if Path(first).exists() else "VIDEO"
-    output().hint(command("seqimg", spec.name, "run", "--model", model, source, *reading_flags(reading)))
 
 
 def _write_page(
