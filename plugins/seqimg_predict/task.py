@@ -23,11 +23,11 @@ from seqimg.task import Answers, Baseline, Example, Losses, Seen, Shown, Task
 from seqimg_predict.augment import Augmented
 from seqimg_predict.baselines import flow_extrapolation, linear_extrapolation
 from seqimg_predict.config import PredictConfig, PredictRun
-from seqimg_predict.leadtime import Events, LeadTimes
+from seqimg_predict.leadtime import LeadTimes, events_panels
 from seqimg_predict.losses import Compared, loss_terms
 from seqimg_predict.masks import held, last_valid, mean_valid
 from seqimg_predict.measures import Measure, Spread
-from seqimg_predict.measuring import event_measures, lead_time_measures, picture_measures
+from seqimg_predict.measuring import drawn, event_measures, lead_time_measures, picture_measures
 from seqimg_predict.model import EncoderForecaster
 from seqimg_predict.next_frame import NextFrame
 from seqimg_predict.reading import Reader
@@ -240,16 +240,17 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
 
     def panels(self, answers: Iterable[Answers]) -> tuple[Panel, ...]:
         """Return errors, sharpness and what else there is against lead time; scores of events by threshold."""
-        config = self.config
+        thresholds, side = self.config.thresholds, self.config.neighbourhood
+        spread = self._spread_measures()
         times = LeadTimes(
-            (*lead_time_measures(config.thresholds, config.neighbourhood), *self._spread_measures())
+            (*lead_time_measures(thresholds, side), *spread),
+            (*drawn(thresholds, side), *(measure.name for measure in spread)),
         )
-        events = Events(config.thresholds, config.neighbourhood)
         for found in answers:
-            expected = self.expected(found.batch)
-            times.add(found.outputs, expected)
-            events.add(found.outputs, expected)
-        return (times.panel(), *events.panels())
+            times.add(found.outputs, self.expected(found.batch))
+        if not times.sums.names:
+            return ()
+        return (times.panel(), *events_panels(times.sums, thresholds, side))
 
     def _measures(self) -> tuple[Measure, ...]:
         events = event_measures(self.config.thresholds, self.config.neighbourhood)
