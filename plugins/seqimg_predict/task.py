@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 import torch
@@ -56,6 +56,12 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
     RunOptions = PredictRun
     columns = COLUMNS
     _progress = 1.0
+
+    def with_config(self, **changes: object) -> Self:
+        """Return the same task with values changed; other thresholds leave behind what the loss weighed theirs by."""
+        if changes.get("thresholds", self.config.thresholds) != self.config.thresholds:
+            changes = {"balance": (), **changes}
+        return super().with_config(**changes)
 
     def datasets(self, part: Part = "test") -> Datasets:
         """Cut windows of context and horizon; in testing, no frame is predicted twice."""

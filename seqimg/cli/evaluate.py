@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from seqimg import modelfolder
 from seqimg.cli.fields import measuring, reading_flags
 from seqimg.cli.machine import chosen_device, device_sentence, kernel_sentence, kernels_of
@@ -69,7 +71,7 @@ def evaluate(
         "short": short or kept.short,
     }
     given = check_flags(type(kept), measures).model_dump(include=set(measures))
-    task = loaded.task.with_config(data=tuple(data), **cut, **reading.model_dump(), **given)
+    task = _asked(loaded.task, {"data": tuple(data), **cut, **reading.model_dump(), **given})
     protocol = task.config.model_dump(mode="json", include=set(measuring(type(kept)).model_fields))
     with output().progress("Reading"):
         datasets = task.datasets(part)
@@ -96,6 +98,17 @@ def evaluate(
     _tell(found, result, out, overwrite=overwrite)
     source = first if Path(first).exists() else "VIDEO"
     output().hint(command("seqimg", spec.name, "run", "--model", model, source, *reading_flags(reading)))
+
+
+def _asked(task: Task[Any, Any, Any], changes: Mapping[str, Any]) -> Task[Any, Any, Any]:
+    """Return the task as it is to be measured."""
+    try:
+        return task.with_config(**changes)
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            "this model cannot be measured like that", why=f"as it was trained, {why}"
+        ) from error
 
 
 def _tell(found: Evaluation, result: Mapping[str, Any], out: Path | None, *, overwrite: bool) -> None:
@@ -144,7 +157,11 @@ def _write_page(
 
 def _said(protocol: Mapping[str, Any]) -> list[str]:
     """Say how it is measured, of a task that can be measured in several ways."""
-    values = ", ".join(f"{name} {value}" for name, value in protocol.items())
+
+    def shown(value: object) -> str:
+        return (",".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+
+    values = ", ".join(f"{name} {shown(value)}" for name, value in protocol.items())
     return [f"Measuring with {values}."] if values else []
 
 
