@@ -35,12 +35,17 @@ class PredictConfig(TaskConfig):
         "encoder_forecaster",
         description="Say all frames to come from what was read, or the next one, read it, and so on.",
     )
-    cell: str = Field("conv_gru", description="Recurrent cell; `seqimg cells list` names them.")
+    cell: str = Field(
+        "conv_gru",
+        description="Recurrent cell; `seqimg cells list` names them, those for pictures with rank 2.",
+    )
     widths: Numbers = Field(
         (32, 48), description="State channels of each level, finest first; each level halves the size."
     )
     patch: int = Field(4, ge=1, description="Pixels that one position of the finest level stands for.")
-    kernel_size: int = Field(3, ge=1, description="Side of the recurrent convolutions; odd.")
+    kernel_size: int = Field(
+        3, ge=1, description="Side of the recurrent convolutions, of cells that have such; odd."
+    )
     motion: bool = Field(
         True, description="Look for motion, and move the last frame's pixels before changing them."
     )

@@ -17,6 +17,7 @@ from seqimg.data import (
     resize,
     window_datasets,
 )
+from seqimg.nn import picture_cell_options
 from seqimg.panels import Panel
 from seqimg.streaming import Stream
 from seqimg.task import Answers, Baseline, Example, Losses, Seen, Shown, Task
@@ -66,6 +67,7 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
     def datasets(self, part: Part = "test") -> Datasets:
         """Cut windows of context and horizon; in testing, no frame is predicted twice."""
         config = self.config
+        picture_cell_options(config.cell)  # refused before anything is read
         length = config.context + config.horizon
         data = window_datasets(config, length=length, step=config.horizon, part=part)
         if not config.augment or not isinstance(data.train, WindowDataset):
