@@ -94,13 +94,14 @@ def test_a_cell_without_a_kernel_size_is_built_of_as_well(
     _split(build, "average")
 
 
+@pytest.mark.parametrize("task", ["predict", "classify", "detect"])
 @pytest.mark.parametrize("cell", OTHERS)
 def test_a_cell_for_feature_vectors_is_refused_before_anything_is_read(
-    cell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    task: str, cell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("clip.npy").write_text("no array")  # reading it would fail
-    assert main(["predict", "train", "clip.npy", "--cell", cell, "-o", "mine"]) == 2
+    assert main([task, "train", "clip.npy", "--cell", cell, "-o", "mine"]) == 2
     said = capfd.readouterr().err
     assert f"the cell {cell} reads no pictures" in said
     assert "Try: --cell conv_gru" in said
