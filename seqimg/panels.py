@@ -163,6 +163,9 @@ class Panel:
         curves: Its diagrams.
         pictures: Its pictures.
         beside_figures: Whether a task's panel belongs to the figures at the top rather than further down.
+        numbers: What it is drawn from, for programs: of the model and each baseline, by the names of the figures,
+            one number for each place along what the panel is about, such as each lead time. The JSON of an
+            evaluation has them.
 
     Example:
         >>> Panel(title="Classes", facts={"most frequent": "walking"}).facts["most frequent"]
@@ -176,3 +179,4 @@ class Panel:
     curves: tuple[Curve, ...] = ()
     pictures: tuple[Picture, ...] = ()
     beside_figures: bool = False
+    numbers: Mapping[str, Mapping[str, Numbers]] = field(default_factory=dict)

@@ -52,9 +52,14 @@ class ClassifyConfig(TaskConfig):
         description="Crops of each of these clips, 1, 3 or 5, of side --crop.",
         json_schema_extra=_MEASURING,
     )
-    cell: str = Field("conv_gru", description="Recurrent cell; `seqimg cells list` names them.")
+    cell: str = Field(
+        "conv_gru",
+        description="Recurrent cell; `seqimg cells list` names them, those for pictures with rank 2.",
+    )
     widths: Numbers = Field((32, 48, 64), description="State channels of each level, finest first.")
-    kernel_size: int = Field(3, ge=1, description="Side of the recurrent convolutions; odd.")
+    kernel_size: int = Field(
+        3, ge=1, description="Side of the recurrent convolutions, of cells that have such; odd."
+    )
     units: int = Field(128, ge=1, description="State units of `rows`.")
     picture: Numbers = Field(
         (),

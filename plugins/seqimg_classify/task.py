@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from seqimg.data import Batch, Datasets, Part, window_datasets
 from seqimg.data.classes import class_counts, clip_count, known_labels, labels_of, with_classes
 from seqimg.errors import SeqimgError
+from seqimg.nn import picture_cell_options
 from seqimg.nn.backbones import allow_backbone
 from seqimg.panels import Panel
 from seqimg.streaming import Stream
@@ -60,6 +61,8 @@ class ClassifyTask(Task[ClassifyConfig, ClassifyRun, Tensor]):
         config = self.config
         if config.model == "rows":
             config = config.model_copy(update={"crop": 0})
+        else:
+            picture_cell_options(config.cell)  # refused before anything is read
         streaming = config.protocol == "streaming"
         length = config.frames or (_STREAMED if streaming else 0)
         data = window_datasets(

@@ -34,8 +34,13 @@ class DetectConfig(TaskConfig):
         "the stride add what is around.",
     )
     memory: int = Field(48, ge=1, description="State channels of the recurrent layer.")
-    cell: str = Field("conv_gru", description="Recurrent cell; `seqimg cells list` names them.")
-    kernel_size: int = Field(3, ge=1, description="Side of the recurrent convolutions; odd.")
+    cell: str = Field(
+        "conv_gru",
+        description="Recurrent cell; `seqimg cells list` names them, those for pictures with rank 2.",
+    )
+    kernel_size: int = Field(
+        3, ge=1, description="Side of the recurrent convolutions, of cells that have such; odd."
+    )
     backbone: str = Field(
         "",
         description="An image network instead of the small encoder: efficientnet-lite0 (ImageNet), or your own.",

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from seqimg.errors import SeqimgError
-from seqimg.nn import ConvRNN, State
+from seqimg.nn import ConvRNN, State, picture_cell_options
 from seqimg_detect.encoder import Block, Encoder, Eye, Neck
 
 __all__ = ["Detector", "ImageDetector"]
@@ -83,7 +83,9 @@ class Detector(nn.Module):
         self.image = image_detector()
         width = self.image.encoder.width
         self.squeeze = nn.Conv2d(width, memory, 1)
-        self.memory = ConvRNN(memory, memory, cell=cell, kernel_size=kernel_size)
+        self.memory = ConvRNN(
+            memory, memory, cell=cell, **picture_cell_options(cell, kernel_size=kernel_size)
+        )
         last = nn.Conv2d(width, width, 3, padding=1)
         nn.init.zeros_(last.weight)
         if last.bias is not None:

@@ -88,7 +88,7 @@ def _figures(
     recalls = [number / 100 for number in range(101)]
     return Panel(
         title="Boxes",
-        note="How well boxes are found, over the clips that were looked at.",
+        note="How well boxes are found, over all clips.",
         facts={
             "clips": f"{clips:,}",
             "frames": f"{frames:,}",

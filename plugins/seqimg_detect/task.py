@@ -13,6 +13,7 @@ from seqimg.data import Batch, Boxes, Datasets, Part, resize, window_datasets, w
 from seqimg.data.classes import with_classes
 from seqimg.drawing import colour_of, outline
 from seqimg.errors import UsageError
+from seqimg.nn import picture_cell_options
 from seqimg.nn.backbones import allow_backbone
 from seqimg.panels import Panel
 from seqimg.rows import Row, RowsWriter
@@ -55,7 +56,9 @@ class DetectTask(Task[DetectConfig, DetectRun, Detections]):
 
         Raises:
             SeqimgError: There are no boxes, or some of a class that the model does not know.
+            UsageError: The cell reads no pictures.
         """
+        picture_cell_options(self.config.cell)  # refused before anything is read
         frames = self.config.frames
         data = checked(
             window_datasets(self.config, length=frames, step=frames, part=part), self.config.classes

@@ -29,18 +29,23 @@ class PredictConfig(TaskConfig):
         5,
         ge=1,
         description="Frames predicted in training and evaluation.",
-        json_schema_extra={"exports": True},
+        json_schema_extra={"exports": True, "measures": True},
     )
     model: Literal["encoder_forecaster", "next_frame"] = Field(
         "encoder_forecaster",
         description="Say all frames to come from what was read, or the next one, read it, and so on.",
     )
-    cell: str = Field("conv_gru", description="Recurrent cell; `seqimg cells list` names them.")
+    cell: str = Field(
+        "conv_gru",
+        description="Recurrent cell; `seqimg cells list` names them, those for pictures with rank 2.",
+    )
     widths: Numbers = Field(
         (32, 48), description="State channels of each level, finest first; each level halves the size."
     )
     patch: int = Field(4, ge=1, description="Pixels that one position of the finest level stands for.")
-    kernel_size: int = Field(3, ge=1, description="Side of the recurrent convolutions; odd.")
+    kernel_size: int = Field(
+        3, ge=1, description="Side of the recurrent convolutions, of cells that have such; odd."
+    )
     motion: bool = Field(
         True, description="Look for motion, and move the last frame's pixels before changing them."
     )
@@ -85,7 +90,7 @@ class PredictConfig(TaskConfig):
         (),
         description="Shares of the value range from which on a pixel is an event, such as 0.2,0.5: evaluation "
         "then has csi, pod, far, hss and fss, and the balanced losses their classes.",
-        json_schema_extra={"metavar": "SHARES"},
+        json_schema_extra={"metavar": "SHARES", "measures": True},
     )
     balance: Range = Field(
         (),
@@ -93,7 +98,13 @@ class PredictConfig(TaskConfig):
         "losses; none doubles from one to the next.",
         json_schema_extra={"metavar": "WEIGHTS"},
     )
-    neighbourhood: int = Field(9, ge=1, le=255, description="Side of fss's neighbourhoods in pixels; odd.")
+    neighbourhood: int = Field(
+        9,
+        ge=1,
+        le=255,
+        description="Side of fss's neighbourhoods in pixels; odd.",
+        json_schema_extra={"measures": True},
+    )
     metrics: Words = Field(
         ("mse", "mae"),
         description="What validations during training measure: mse and any others; evaluation measures all.",
@@ -102,6 +113,7 @@ class PredictConfig(TaskConfig):
         BASELINES,
         description="Simpler answers that stand beside the model in every table; flow (optical flow carried on) "
         "takes some 0.05 s a clip.",
+        json_schema_extra={"metavar": "NAMES", "measures": True},
     )
 
     _widths = field_validator("widths")(positive_widths)
@@ -178,7 +190,9 @@ class PredictConfig(TaskConfig):
 class PredictRun(Config):
     """Options of `seqimg predict run`."""
 
-    horizon: int = Field(5, ge=1, le=10_000, description="Frames to predict after the last one.")
+    horizon: int = Field(
+        5, ge=1, le=10_000, description="Frames to predict after the last one, at most 10,000."
+    )
     lead_in: int = Field(
         0, ge=0, le=10_000, description="Frames of the source to write before the prediction."
     )

@@ -12,14 +12,13 @@ changes". Steady motion is a constant v, however far ahead.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from seqimg.nn import ConvRNN, crop_to
+from seqimg.nn import ConvRNN, crop_to, picture_cell_options
 from seqimg_predict.motion import Forecast, Predicted, apply_forecast, enlarge, mean_and_spread
 from seqimg_predict.reading import (
     FLOW_UNIT,
@@ -58,7 +57,7 @@ class EncoderForecaster(Reader):
         widths: State channels of each level, finest first; each level halves the size.
         patch: Pixels that one position of the finest level stands for.
         cell: Name of the recurrent cell.
-        kernel_size: Side of the recurrent convolutions.
+        kernel_size: Side of the recurrent convolutions, of cells that have such.
         motion: Look for motion in the context, and move the last frame's pixels.
         cuts: Start afresh at a frame that does not continue the one before.
         coordinates: Tell each position where in the frame it is.
@@ -98,9 +97,12 @@ class EncoderForecaster(Reader):
             coordinates=coordinates,
         )
         finest, coarsest = widths[0], widths[-1]
-        layer = partial(ConvRNN, cell=cell, kernel_size=kernel_size)
+        options = picture_cell_options(cell, kernel_size=kernel_size)
         self.forecasters = nn.ModuleList(
-            [*(layer(width, width) for width in widths[:-1]), layer(noise, coarsest)]
+            [
+                *(ConvRNN(width, width, cell=cell, **options) for width in widths[:-1]),
+                ConvRNN(noise, coarsest, cell=cell, **options),
+            ]
         )
         self.ups = nn.ModuleList(
             nn.Sequential(nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2), nn.SiLU())

@@ -29,7 +29,7 @@ class NextFrame(Reader):
         widths: State channels of each level, finest first; each level halves the size.
         patch: Pixels that one position of the finest level stands for.
         cell: Name of the recurrent cell.
-        kernel_size: Side of the recurrent convolutions.
+        kernel_size: Side of the recurrent convolutions, of cells that have such.
         motion: Look for motion, and move the frame's pixels.
         cuts: Start afresh at a frame that does not continue the one before.
         coordinates: Tell each position where in the frame it is.

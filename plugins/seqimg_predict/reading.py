@@ -6,7 +6,6 @@ were then, by a stack of recurrent levels, each at half the size of the one belo
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from seqimg.errors import SeqimgError, UsageError
-from seqimg.nn import ConvRNN, State, pad_to_multiple
+from seqimg.nn import ConvRNN, State, pad_to_multiple, picture_cell_options
 from seqimg.nn.matching import is_cut, matching_costs, matching_scores
 from seqimg_predict.motion import Predicted
 
@@ -64,7 +63,7 @@ class Reader(nn.Module):
         widths: State channels of each level, finest first; each level halves the size.
         patch: Pixels that one position of the finest level stands for.
         cell: Name of the recurrent cell.
-        kernel_size: Side of the recurrent convolutions.
+        kernel_size: Side of the recurrent convolutions, of cells that have such.
         motion: Look for motion in the context.
         cuts: Start afresh at a frame that does not continue the one before.
         coordinates: Tell each position where in the frame it is.
@@ -85,11 +84,11 @@ class Reader(nn.Module):
         super().__init__()
         self.channels, self.patch, self.cuts, self.coordinates = channels, patch, cuts, coordinates
         self.multiple = patch * 2 ** (len(widths) - 1)
-        layer = partial(ConvRNN, cell=cell, kernel_size=kernel_size)
+        options = picture_cell_options(cell, kernel_size=kernel_size)
         seen = 2 * channels * patch**2 + ((2 * _REACH + 1) ** 2 if motion else 0) + 2 * coordinates
         self.sharpness = nn.Parameter(torch.tensor(8.0)) if motion else None
         self.stem = nn.Sequential(nn.Conv2d(seen, widths[0], 3, padding=1), nn.SiLU())
-        self.encoders = nn.ModuleList(layer(width, width) for width in widths)
+        self.encoders = nn.ModuleList(ConvRNN(width, width, cell=cell, **options) for width in widths)
         self.downs = nn.ModuleList(
             nn.Sequential(nn.Conv2d(fine, coarse, 3, stride=2, padding=1), nn.SiLU())
             for fine, coarse in pairwise(widths)

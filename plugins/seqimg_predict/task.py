@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 import torch
@@ -17,17 +17,18 @@ from seqimg.data import (
     resize,
     window_datasets,
 )
+from seqimg.nn import picture_cell_options
 from seqimg.panels import Panel
 from seqimg.streaming import Stream
 from seqimg.task import Answers, Baseline, Example, Losses, Seen, Shown, Task
 from seqimg_predict.augment import Augmented
 from seqimg_predict.baselines import flow_extrapolation, linear_extrapolation
 from seqimg_predict.config import PredictConfig, PredictRun
-from seqimg_predict.leadtime import Events, LeadTimes
+from seqimg_predict.leadtime import LeadTimes, events_panels
 from seqimg_predict.losses import Compared, loss_terms
 from seqimg_predict.masks import held, last_valid, mean_valid
 from seqimg_predict.measures import Measure, Spread
-from seqimg_predict.measuring import event_measures, lead_time_measures, picture_measures
+from seqimg_predict.measuring import drawn, event_measures, lead_time_measures, picture_measures
 from seqimg_predict.model import EncoderForecaster
 from seqimg_predict.next_frame import NextFrame
 from seqimg_predict.reading import Reader
@@ -57,9 +58,16 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
     columns = COLUMNS
     _progress = 1.0
 
+    def with_config(self, **changes: object) -> Self:
+        """Return the same task with values changed; other thresholds leave behind what the loss weighed theirs by."""
+        if changes.get("thresholds", self.config.thresholds) != self.config.thresholds:
+            changes = {"balance": (), **changes}
+        return super().with_config(**changes)
+
     def datasets(self, part: Part = "test") -> Datasets:
         """Cut windows of context and horizon; in testing, no frame is predicted twice."""
         config = self.config
+        picture_cell_options(config.cell)  # refused before anything is read
         length = config.context + config.horizon
         data = window_datasets(config, length=length, step=config.horizon, part=part)
         if not config.augment or not isinstance(data.train, WindowDataset):
@@ -240,16 +248,17 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
 
     def panels(self, answers: Iterable[Answers]) -> tuple[Panel, ...]:
         """Return errors, sharpness and what else there is against lead time; scores of events by threshold."""
-        config = self.config
+        thresholds, side = self.config.thresholds, self.config.neighbourhood
+        spread = self._spread_measures()
         times = LeadTimes(
-            (*lead_time_measures(config.thresholds, config.neighbourhood), *self._spread_measures())
+            (*lead_time_measures(thresholds, side), *spread),
+            (*drawn(thresholds, side), *(measure.name for measure in spread)),
         )
-        events = Events(config.thresholds, config.neighbourhood)
         for found in answers:
-            expected = self.expected(found.batch)
-            times.add(found.outputs, expected)
-            events.add(found.outputs, expected)
-        return (times.panel(), *events.panels())
+            times.add(found.outputs, self.expected(found.batch))
+        if not times.sums.names:
+            return ()
+        return (times.panel(), *events_panels(times.sums, thresholds, side))
 
     def _measures(self) -> tuple[Measure, ...]:
         events = event_measures(self.config.thresholds, self.config.neighbourhood)

@@ -111,7 +111,7 @@ class Cell(ABC):
         It is of the shape that `shapes()` gives.
         """
         value = torch.zeros(self.shapes()[name])
-        if value.ndim > 1:
+        if value.ndim > 1 and value.numel():  # a cell without input has no weights of it
             bound = (3.0 / self.fan_in(name)) ** 0.5
             value.uniform_(-bound, bound)
         return value

@@ -1,9 +1,10 @@
 """`seqimg TASK eval`."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from seqimg import modelfolder
 from seqimg.cli.fields import measuring, reading_flags
@@ -70,7 +71,7 @@ def evaluate(
         "short": short or kept.short,
     }
     given = check_flags(type(kept), measures).model_dump(include=set(measures))
-    task = loaded.task.with_config(data=tuple(data), **cut, **reading.model_dump(), **given)
+    task = _asked(loaded.task, {"data": tuple(data), **cut, **reading.model_dump(), **given})
     protocol = task.config.model_dump(mode="json", include=set(measuring(type(kept)).model_fields))
     with output().progress("Reading"):
         datasets = task.datasets(part)
@@ -93,15 +94,32 @@ def evaluate(
                 )
     if not processes.is_main():
         return
-    result = {"task": spec.name, "model": str(model), "part": part, **protocol, **asdict(found)}
+    result = {"task": spec.name, "model": str(model), "part": part, **protocol, **found.as_json()}
+    _tell(found, result, out, overwrite=overwrite)
+    source = first if Path(first).exists() else "VIDEO"
+    output().hint(command("seqimg", spec.name, "run", "--model", model, source, *reading_flags(reading)))
+
+
+def _asked(task: Task[Any, Any, Any], changes: Mapping[str, Any]) -> Task[Any, Any, Any]:
+    """Return the task as it is to be measured."""
+    try:
+        return task.with_config(**changes)
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            "this model cannot be measured like that", why=f"as it was trained, {why}"
+        ) from error
+
+
+def _tell(found: Evaluation, result: Mapping[str, Any], out: Path | None, *, overwrite: bool) -> None:
+    for warning in found.warnings:
+        output().warn(warning)
     if out is not None and out.suffix.lower() not in _PAGES:
         with publish_file(out, overwrite=overwrite) as temporary:
             write_json(temporary, result)
     output().data(result, figures_table(found))
     if out is not None:
         output().say(f"Saved {out}")
-    source = first if Path(first).exists() else "VIDEO"
-    output().hint(command("seqimg", spec.name, "run", "--model", model, source, *reading_flags(reading)))
 
 
 def _write_page(
@@ -139,7 +157,11 @@ def _write_page(
 
 def _said(protocol: Mapping[str, Any]) -> list[str]:
     """Say how it is measured, of a task that can be measured in several ways."""
-    values = ", ".join(f"{name} {value}" for name, value in protocol.items())
+
+    def shown(value: object) -> str:
+        return (",".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+
+    values = ", ".join(f"{name} {shown(value)}" for name, value in protocol.items())
     return [f"Measuring with {values}."] if values else []
 
 

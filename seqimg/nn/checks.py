@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -20,6 +20,7 @@ __all__ = [
     "check_tensor",
     "check_weights",
     "make_cell",
+    "picture_cell_options",
     "read_widths",
 ]
 
@@ -120,7 +121,7 @@ def make_cell(
 ) -> Cell:
     """Return a registered cell; an unknown option may be meant for it or for the layer."""
     cell_class = plugin_host().cells.load(name)
-    known = [f.name for f in fields(cell_class) if f.name not in ("input_channels", "hidden_channels")]
+    known = _options(cell_class)
     for option in options:
         if option not in known:
             near = did_you_mean(option, [*known, *layer_options])
@@ -130,6 +131,42 @@ def make_cell(
                 hint=f"{near}={options[option]!r}" if near else None,
             )
     return cast(Cell, cell_class(input_channels=input_channels, hidden_channels=width, **options))
+
+
+def picture_cell_options(name: str, **options: Any) -> dict[str, Any]:
+    """Return those of some options that a registered cell has, so that a model can be built of any cell for pictures.
+
+    Args:
+        name: Name of the cell.
+        **options: What would be passed to it.
+
+    Raises:
+        UnavailableError: No such cell is registered.
+        UsageError: It is for feature vectors.
+
+    Example:
+        >>> picture_cell_options("conv_gru", kernel_size=5, patience=1)
+        {'kernel_size': 5}
+        >>> picture_cell_options("lstm", kernel_size=5)
+        Traceback (most recent call last):
+        ...
+        seqimg.errors.UsageError: the cell lstm reads no pictures
+        it is for feature vectors, which have no height and width
+        Try: --cell conv_gru, or another of rank 2 in seqimg cells list
+    """
+    cell_class = plugin_host().cells.load(name)
+    if cell_class.rank != 2:
+        raise UsageError(
+            f"the cell {name} reads no pictures",
+            why="it is for feature vectors, which have no height and width",
+            hint="--cell conv_gru, or another of rank 2 in seqimg cells list",
+        )
+    known = _options(cell_class)
+    return {option: value for option, value in options.items() if option in known}
+
+
+def _options(cell_class: type[Cell]) -> list[str]:
+    return [f.name for f in fields(cell_class) if f.name not in ("input_channels", "hidden_channels")]
 
 
 def check_weights(cell: Cell, weights: Weights) -> None:

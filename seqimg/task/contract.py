@@ -324,7 +324,8 @@ class Task(ABC, Generic[C, R, Answer]):
         """Return what the report shows of this task alone, as data: tables, curves, pictures, facts.
 
         Args:
-            answers: One batch after the other of the clips that were measured, with the answers to them; of
-                very many clips a few hundred, evenly spread. They can be gone through once; keep sums, not tensors.
+            answers: One batch after the other of all clips that are measured, with the answers to them, while they
+                are measured; of several processes, each sees its own. They can be gone through once; keep sums, not
+                tensors.
         """
         return ()

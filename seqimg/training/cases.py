@@ -1,7 +1,7 @@
 """Single clips of what was measured: which were answered worst and best, and what they look like."""
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from seqimg.data import SequenceBatches, collate
 from seqimg.data.datasets import ClipDataset
 from seqimg.masking import masked_word
-from seqimg.panels import Panel
-from seqimg.task import Answers, Example, Task
+from seqimg.task import Example, Task
 from seqimg.training.evaluation import comparable, good_ends
 from seqimg.training.findings import Case, Sheet
 from seqimg.training.pictures import colours, error_colours, error_scale, grey_or_rgb, spread
@@ -44,14 +43,10 @@ class Looked:
     Attributes:
         examined: Clips looked at.
         cases: The worst first, then median and best.
-        panels: The task's own.
-        warnings: What failed.
     """
 
     examined: int
     cases: tuple[Case, ...]
-    panels: tuple[Panel, ...]
-    warnings: tuple[str, ...]
 
 
 @torch.inference_mode()
@@ -69,16 +64,7 @@ def look(task: AnyTask, model: nn.Module, data: ClipDataset, folder: Path, *, ba
         batch_size: Most clips at once.
     """
     model.eval()
-    scores: dict[int, float] = {}
-    answers = _scored(task, _answers(task, model, data, batch_size), scores)
-    panels: tuple[Panel, ...] = ()
-    warnings = []
-    try:
-        panels = tuple(task.panels(answers))
-    except Exception as error:  # noqa: BLE001 -- a plugin's panel may fail in any way; the run is finished all the same
-        warnings.append(f"the panels of the task {task.name} are missing: {type(error).__name__}: {error}")
-    for _ in answers:
-        pass  # a task without panels asks for none
+    scores = _scores(task, model, data, batch_size)
     sign = 1 if good_ends(task)[task.leading_metric] == "higher" else -1
     ranked = sorted(scores, key=lambda number: (sign * scores[number], number))
     cases = []
@@ -90,7 +76,7 @@ def look(task: AnyTask, model: nn.Module, data: ClipDataset, folder: Path, *, ba
         name = f"{source.path} from frame {source.first}" if example is None else example.name
         sheet = None if example is None else save_sheet(example, folder, rank.replace(" ", "-"))
         cases.append(Case(rank=rank, name=masked_word(name), score=scores[number], sheet=sheet))
-    return Looked(len(scores), tuple(cases), panels, tuple(warnings))
+    return Looked(len(scores), tuple(cases))
 
 
 def save_samples(data: ClipDataset, path: Path) -> None:
@@ -115,21 +101,6 @@ def _device(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
-def _answers(
-    task: AnyTask, model: nn.Module, data: ClipDataset, batch_size: int
-) -> Iterator[tuple[list[int], Answers]]:
-    """Yield the clips to look at, in batches of one sequence each, with the model's and baselines' answers."""
-    numbers = _chosen(data)
-    owners, baselines = data.owners, task.baselines(model)
-    for places in SequenceBatches([owners[number] for number in numbers], batch_size):
-        chosen = [numbers[place] for place in places]
-        batch = collate([data[number] for number in chosen]).to(_device(model))
-        with torch.inference_mode():
-            outputs = {"model": task.forward(model, batch)}
-            outputs |= {name: answer(batch) for name, answer in baselines.items()}
-        yield chosen, Answers(batch, outputs)
-
-
 def _streamed(data: ClipDataset) -> bool:
     return getattr(data, "streamed", False)
 
@@ -145,24 +116,27 @@ def _chosen(data: ClipDataset) -> list[int]:
     return [number for number, owner in enumerate(owners) if owner in whole]
 
 
-def _scored(
-    task: AnyTask, answers: Iterable[tuple[list[int], Answers]], scores: dict[int, float]
-) -> Iterator[Answers]:
-    """Pass the answers on, and note each clip's leading metric; clips without one are left out."""
+def _scores(task: AnyTask, model: nn.Module, data: ClipDataset, batch_size: int) -> dict[int, float]:
+    """Return the leading metric of each clip that is looked at, by its number; clips without one are left out.
+
+    A batch is of one sequence.
+    """
     metric: Any = task.metrics()[task.leading_metric]
     metric.sync_on_compute = False  # of several processes only one looks at cases
-    for numbers, found in answers:
-        metric.to(found.outputs["model"].device)
-        outputs, expected = found.outputs["model"], task.expected(found.batch)
-        valid = task.valid(found.batch)
-        for item, number in enumerate(numbers):
-            if not found.batch.sources[item].ends:
+    metric.to(_device(model))
+    numbers, owners, scores = _chosen(data), data.owners, {}
+    for places in SequenceBatches([owners[number] for number in numbers], batch_size):
+        chosen = [numbers[place] for place in places]
+        batch = collate([data[number] for number in chosen]).to(_device(model))
+        outputs, expected, valid = task.forward(model, batch), task.expected(batch), task.valid(batch)
+        for item, number in enumerate(chosen):
+            if not batch.sources[item].ends:
                 continue
             own = None if valid is None else valid[item : item + 1]
             score = _score(metric, outputs[item : item + 1], expected[item : item + 1], own)
             if score is not None:
                 scores[number] = score
-        yield found
+    return scores
 
 
 def _score(metric: Any, output: Tensor, expected: Any, valid: Tensor | None) -> float | None:

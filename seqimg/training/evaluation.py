@@ -1,21 +1,24 @@
 """Figures of a model beside its baselines, over a data set, holding one batch at a time."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from math import isfinite
 from typing import Any, Literal, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 from torchmetrics import MetricCollection
 
-from seqimg.data import Batch, Clip, SequenceBatches, collate
+from seqimg.data import Batch, collate
 from seqimg.data.datasets import ClipDataset
 from seqimg.errors import SeqimgError
-from seqimg.task import Example, Task
+from seqimg.panels import Panel
+from seqimg.task import Answers, Example, Task
 from seqimg.training import processes
+from seqimg.training.dealing import LISTED, dealt_batches
+from seqimg.training.own_panels import of_some, own_panels
 
 __all__ = [
     "Evaluation",
@@ -26,8 +29,6 @@ __all__ = [
     "metric_names",
     "validate",
 ]
-
-_LISTED = 16  # sequences that get figures of their own
 
 AnyTask = Task[Any, Any, Any]
 Better: TypeAlias = Literal["lower", "higher"]
@@ -45,6 +46,8 @@ class Evaluation:
         overall: Figures over all clips.
         sequences: Figures of each sequence, by path; none if there are many.
         better: Which end of each metric is the good one; what is not in it has none.
+        panels: The task's own, of all clips; of several processes, of this one's, and they say so.
+        warnings: What failed.
     """
 
     metric: str
@@ -52,6 +55,20 @@ class Evaluation:
     overall: Figures
     sequences: Mapping[str, Figures]
     better: Mapping[str, Better] = field(default_factory=dict)
+    panels: tuple[Panel, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what JSON says of it: the figures, and the numbers that panels are drawn from."""
+        return {
+            "metric": self.metric,
+            "clips": self.clips,
+            "overall": self.overall,
+            "sequences": self.sequences,
+            "better": self.better,
+            "panels": {panel.title: panel.numbers for panel in self.panels if panel.numbers},
+            "warnings": self.warnings,
+        }
 
 
 class _Tally:
@@ -98,6 +115,42 @@ class _Tally:
                     why="the frames or the answers hold values that are not finite",
                 )
         return figures
+
+
+class _Tallies:
+    """What is counted while answers pass by: over all clips, and of each sequence if there are few.
+
+    Args:
+        task: The task.
+        names: Who answers.
+        device: Where.
+        one_by_one: Whether sequences get figures of their own.
+    """
+
+    def __init__(self, task: AnyTask, names: list[str], device: torch.device, *, one_by_one: bool) -> None:
+        self._task, self._one_by_one = task, one_by_one
+        self._fresh = partial(_Tally, task, names, device)
+        self.clips, self.overall = 0, self._fresh()
+        self._sequences: dict[str, _Tally] = {}
+
+    def passing(self, answers: Iterable[Answers], advance: Callable[[int], None] | None) -> Iterator[Answers]:
+        """Pass the answers on, and count them."""
+        for found in answers:
+            batch = found.batch
+            told = (found.outputs, self._task.expected(batch), self._task.valid(batch))
+            self.overall.update(*told)
+            if self._one_by_one:
+                self._sequences.setdefault(batch.sources[0].path, self._fresh()).update(*told)
+            self.clips += len(batch.sources)
+            yield found
+            if advance is not None:
+                advance(len(batch.sources))
+
+    def by_path(self) -> dict[str, Figures]:
+        """Return the figures of each sequence, whichever process saw it."""
+        everybodys = processes.gather([path for path, tally in self._sequences.items() if tally.seen])
+        paths = dict.fromkeys(path for found in everybodys for path in found)
+        return {path: (self._sequences.get(path) or self._fresh()).figures() for path in paths}
 
 
 def metric_names(task: AnyTask) -> list[str]:
@@ -147,7 +200,7 @@ def evaluate(
     batch_size: int = 8,
     advance: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """Compute all metrics of a model and of the task's baselines.
+    """Compute all metrics of a model and of the task's baselines, and make the task's panels of the same answers.
 
     Args:
         task: The task.
@@ -158,29 +211,22 @@ def evaluate(
     """
     model.eval()
     device = next(model.parameters()).device
-    answers: dict[str, Callable[[Batch], Tensor]] = {"model": lambda batch: task.forward(model, batch)}
-    answers |= task.baselines(model)
-    overall, clips = _Tally(task, list(answers), device), 0
-    sequences: dict[str, _Tally] = {}
-    one_by_one = len(set(data.owners)) <= _LISTED
-    for batch in _batches(data, batch_size, device):
-        outputs, expected = {name: answer(batch) for name, answer in answers.items()}, task.expected(batch)
-        valid = task.valid(batch)
-        overall.update(outputs, expected, valid)
-        if one_by_one:
-            path = batch.sources[0].path
-            if path not in sequences:
-                sequences[path] = _Tally(task, list(answers), device)
-            sequences[path].update(outputs, expected, valid)
-        clips += len(batch.sources)
-        if advance is not None:
-            advance(len(batch.sources))
-    clips = int(processes.total([clips])[0])
-    everybodys = processes.gather([path for path, tally in sequences.items() if tally.seen])
-    by_path = {}
-    for path in dict.fromkeys(path for found in everybodys for path in found):
-        by_path[path] = (sequences.get(path) or _Tally(task, list(answers), device)).figures()
-    return Evaluation(task.leading_metric, clips, overall.figures(), by_path, good_ends(task))
+    whose: dict[str, Callable[[Batch], Tensor]] = {"model": lambda batch: task.forward(model, batch)}
+    whose |= task.baselines(model)
+    tallies = _Tallies(task, list(whose), device, one_by_one=len(set(data.owners)) <= LISTED)
+    answers = (
+        Answers(batch, {name: answer(batch) for name, answer in whose.items()})
+        for batch in dealt_batches(data, batch_size, device)
+    )
+    panels, warnings = own_panels(task, tallies.passing(answers, advance))
+    clips = int(processes.total([tallies.clips])[0])
+    if panels and tallies.clips < clips:
+        panels, warning = of_some(panels, tallies.clips, clips, processes.world())
+        warnings += (warning,)
+    by_path = tallies.by_path()
+    return Evaluation(
+        task.leading_metric, clips, tallies.overall.figures(), by_path, good_ends(task), panels, warnings
+    )
 
 
 @torch.inference_mode()
@@ -189,7 +235,7 @@ def validate(task: AnyTask, model: nn.Module, data: ClipDataset, *, batch_size: 
     model.eval()
     device = next(model.parameters()).device
     tally = _Tally(task, ["model"], device, quick=True)
-    for batch in _batches(data, batch_size, device):
+    for batch in dealt_batches(data, batch_size, device):
         tally.update({"model": task.forward(model, batch)}, task.expected(batch), task.valid(batch))
     return tally.figures()["model"]
 
@@ -206,34 +252,3 @@ def examples(task: AnyTask, model: nn.Module, data: ClipDataset, count: int) -> 
         if example is not None:
             found.append(example)
     return found
-
-
-def _batches(data: ClipDataset, batch_size: int, device: torch.device) -> Iterator[Batch]:
-    loader = DataLoader(
-        cast("Dataset[Clip]", data),
-        batch_sampler=_dealt(data, batch_size),
-        collate_fn=collate,
-        # One of its own: what training draws at random must not depend on when it is validated.
-        generator=torch.Generator(),
-    )
-    for batch in loader:
-        yield batch.to(device)
-
-
-def _dealt(data: ClipDataset, batch_size: int) -> list[list[int]]:
-    """Return the batches of this process: whole ones, so that nothing is padded and counts twice."""
-    rank, world = processes.rank(), processes.world()
-    if not getattr(data, "streamed", False):
-        return list(SequenceBatches(_groups(data), batch_size))[rank::world]
-    owners = data.owners
-    mine = set(list(dict.fromkeys(owners))[rank::world])  # clips that follow one another stay together
-    return [batch for batch in SequenceBatches(owners, batch_size) if owners[batch[0]] in mine]
-
-
-def _groups(data: ClipDataset) -> list[int]:
-    """Return for each clip which others may share its batch: its sequence's, or of many all of its size."""
-    sizes = getattr(data, "sizes", None)
-    if sizes is None or len(set(data.owners)) <= _LISTED:
-        return data.owners
-    numbers = {size: number for number, size in enumerate(dict.fromkeys(sizes))}
-    return [numbers[size] for size in sizes]

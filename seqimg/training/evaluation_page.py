@@ -71,7 +71,7 @@ def write_evaluation_page(
             memory=peak_memory(),
             parts=counts_of({part: data.test}),
             samples=STRIP,
-            warnings=looked.warnings,
+            warnings=evaluation.warnings,
             **measurements(task, evaluation, looked),
             **data_card(data),
         )

@@ -62,7 +62,7 @@ def save_findings(
         fitted: What training came to.
         data: All data.
         measured: The clips of `data` that were measured.
-        evaluation: Figures of those clips.
+        evaluation: Figures of those clips, and the task's panels.
         title: The page's name.
         what: What was measured on, for example `"held-out clips"`.
 
@@ -85,7 +85,7 @@ def save_findings(
         memory=peak_memory(),
         parts=counts_of(parts),
         samples=STRIP,
-        warnings=(*unvalidated, *looked.warnings),
+        warnings=(*unvalidated, *evaluation.warnings),
         **measurements(task, evaluation, looked),
         **data_card(data),
     )
@@ -104,7 +104,7 @@ def measurements(task: AnyTask, evaluation: Evaluation, looked: Looked) -> dict[
         "metrics_note": _first_sentence(task.metrics.__doc__),
         "examined": looked.examined,
         "cases": looked.cases,
-        "panels": looked.panels,
+        "panels": evaluation.panels,
     }
 
 

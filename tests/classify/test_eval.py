@@ -18,7 +18,12 @@ from tests.support.together import ended_together
 
 def test_only_what_says_how_a_model_is_measured_is_a_flag_of_eval() -> None:
     assert list(measuring(ClassifyConfig).model_fields) == ["protocol", "views", "crops"]
-    assert not measuring(PredictConfig).model_fields
+    assert list(measuring(PredictConfig).model_fields) == [
+        "horizon",
+        "thresholds",
+        "neighbourhood",
+        "baselines",
+    ]
 
 
 def test_the_protocol_is_chosen_and_stands_beside_the_figures(tmp_path: Path) -> None:

@@ -77,7 +77,13 @@ def test_an_evaluation_counts_every_clip_once(tmp_path: Path, clips: int) -> Non
         with task.datasets("all") as data:
             assert len(data.test) == clips
             found = evaluate(task, model, data.test, batch_size=3)
-        return {"clips": found.clips, "overall": found.overall, "sequences": dict(found.sequences)}
+        notes = [panel.note for panel in found.panels]
+        return {
+            "clips": found.clips,
+            "overall": found.overall,
+            "sequences": dict(found.sequences),
+            "notes": notes,
+        }
 
     def tell(rank: int) -> None:
         (tmp_path / f"{rank}.json").write_text(json.dumps(measured()))
@@ -87,6 +93,9 @@ def test_an_evaluation_counts_every_clip_once(tmp_path: Path, clips: int) -> Non
     for rank in range(2):
         told = json.loads((tmp_path / f"{rank}.json").read_text())
         assert told["clips"] == alone["clips"] == clips
+        assert told["notes"] or clips == 1  # of a single clip one process has nothing to show
+        for note in told["notes"]:
+            assert (f" of {clips} clips, those of one of 2 processes." in note) == (clips > 1)
         for part in ("overall",):
             for name, figures in alone[part].items():  # type: ignore[attr-defined]
                 assert told[part][name] == pytest.approx(figures, rel=1e-6)

@@ -13,12 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from torch import Tensor
 
+from seqimg.data import Batch
 from seqimg.errors import SeqimgError
 from seqimg.panels import Panel
 from seqimg.task import Answers, Example
 from seqimg.training.cases import look, save_sheet
 from seqimg.training.comparison import compare_runs
+from seqimg.training.evaluation import evaluate
 from seqimg.training.findings import FINDINGS, SAMPLES
 from seqimg.training.findings_file import read_findings, read_sample
 from seqimg.training.pages import read_run_report
@@ -93,11 +96,10 @@ def test_a_score_is_the_metric_of_its_clip_alone() -> None:
     Path("samples").mkdir()
     with task.datasets("all") as data:
         task = task.settled(data)
-        looked = look(task, task.build_model(), data.test, Path("samples"))
-        (case,) = looked.cases
+        model = task.build_model()
+        (case,) = look(task, model, data.test, Path("samples")).cases
         assert case.rank == "the only one"
-        model = looked.panels[0].tables[0].rows["model"]
-        assert case.score == pytest.approx(np.mean([value for value in model if isinstance(value, float)]))
+        assert case.score == pytest.approx(evaluate(task, model, data.test).overall["model"]["mse"])
 
 
 def test_a_sheet_holds_the_frames_where_it_says(run: Path) -> None:
@@ -229,15 +231,51 @@ class Broken(PredictTask):
         return ()
 
 
-def test_a_panel_that_fails_costs_nothing_but_itself(tmp_path: Path) -> None:
+def test_a_panel_that_fails_costs_nothing_but_itself() -> None:
     task = Broken(PredictConfig(data=("demo:moving-digits",), crop=16, widths=(4,), context=2, horizon=2))
     with task.datasets() as data:
         task = task.settled(data)
-        looked = look(task, task.build_model(), data.val, tmp_path)
-    assert looked.panels == ()
-    assert looked.warnings == ("the panels of the task predict are missing: RuntimeError: no such class",)
-    assert looked.examined == len(data.val)
-    assert len(looked.cases) == 8
+        model = task.build_model()
+        found = evaluate(task, model, data.val)
+        whole = evaluate(PredictTask(task.config), model, data.val)
+    assert found.panels == ()
+    assert found.warnings == ("the panels of the task predict are missing: RuntimeError: no such class",)
+    assert (found.clips, found.overall) == (len(data.val), whole.overall)
+
+
+class Blind(PredictTask):
+    """A task that cannot answer beyond some clips."""
+
+    def expected(self, batch: Batch) -> Tensor:
+        if batch.sources[0].first > 100:
+            raise RuntimeError("out of memory")
+        return super().expected(batch)
+
+
+def test_an_answer_that_fails_is_no_fault_of_a_panel() -> None:
+    np.save("frames.npy", np.zeros((200, 16, 16, 1), np.uint8))
+    config = PredictConfig(data=("frames.npy",), channels=1, widths=(4,), context=2, horizon=2)
+    task = Blind(config)
+    with task.datasets("all") as data, pytest.raises(RuntimeError, match="out of memory"):
+        evaluate(task, task.build_model(), data.test)
+
+
+def test_panels_are_of_all_clips_and_cases_of_some() -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (2 + 300, 8, 8, 1), np.uint8)
+    frames[150:] //= 9  # the clips are not alike
+    np.save("frames.npy", frames)
+    config = PredictConfig(
+        data=("frames.npy",), channels=1, widths=(4,), context=2, horizon=1, baselines=("copy_last",)
+    )
+    task = PredictTask(config)
+    Path("samples").mkdir()
+    with task.datasets("all") as data:
+        model = task.build_model()
+        found = evaluate(task, model, data.test, batch_size=64)
+        looked = look(task, model, data.test, Path("samples"), batch_size=64)
+    assert (found.clips, looked.examined) == (300, 256)
+    for who, (value,) in found.panels[0].tables[0].rows.items():
+        assert value == pytest.approx(found.overall[who]["mse"], rel=1e-6)
 
 
 def test_two_runs_on_one_page(run: Path, tmp_path: Path) -> None:

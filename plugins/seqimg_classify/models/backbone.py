@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from seqimg.nn import ConvRNN, State
+from seqimg.nn import ConvRNN, State, picture_cell_options
 from seqimg.nn.backbones import load_backbone
-from seqimg_classify.models.convgru import check_cell, check_frames
+from seqimg_classify.models.convgru import check_frames
 from seqimg_classify.models.rivals import Heads, RivalHeads, Rivalled, stacked
 
 __all__ = ["BackboneClassifier"]
@@ -53,12 +53,12 @@ class BackboneClassifier(Rivalled):
         rivals: bool = True,
     ) -> None:
         super().__init__()
-        check_cell(cell)
+        options = picture_cell_options(cell, kernel_size=kernel_size)
         self.channels, self.has_rivals = channels, rivals
         self.backbone = load_backbone(backbone, channels, frozen=frozen)
         features = self.backbone.features
         self.into = nn.Conv2d(features, widths[0], 1)
-        self.layer = ConvRNN(widths[0], widths, cell=cell, kernel_size=kernel_size)
+        self.layer = ConvRNN(widths[0], widths, cell=cell, **options)
         self.back = nn.Conv2d(widths[-1], features, 1, bias=False)
         nn.init.zeros_(self.back.weight)
         self.head = Heads((features,), classes, dropout)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seqimg.errors import SeqimgError, UsageError
-from seqimg.nn import ConvRNN, State, pad_to_multiple
+from seqimg.errors import SeqimgError
+from seqimg.nn import ConvRNN, State, pad_to_multiple, picture_cell_options
 from seqimg_classify.models.rivals import (
     QUARTERS,
     STEM_STRIDE,
@@ -28,7 +28,7 @@ from seqimg_classify.models.rivals import (
     stem,
 )
 
-__all__ = ["ConvGRUClassifier", "ConvGRUState", "check_cell", "check_frames"]
+__all__ = ["ConvGRUClassifier", "ConvGRUState", "check_frames"]
 
 _LIVELIER = 4.0  # differences between neighbouring frames are that much smaller than frames
 
@@ -81,13 +81,11 @@ class ConvGRUClassifier(Rivalled):
         rivals: bool = True,
     ) -> None:
         super().__init__()
-        check_cell(cell)
+        options = picture_cell_options(cell, kernel_size=kernel_size)
         self.channels, self.has_rivals = channels, rivals
         self.multiple = STEM_STRIDE * 2 ** (len(widths) - 1)
         self.stem = stem(2 * channels, widths[0])
-        self.levels = nn.ModuleList(
-            ConvRNN(width, width, cell=cell, kernel_size=kernel_size) for width in widths
-        )
+        self.levels = nn.ModuleList(ConvRNN(width, width, cell=cell, **options) for width in widths)
         self.downs = nn.ModuleList(convolution(fine, coarse, stride=2) for fine, coarse in pairwise(widths))
         seen = [QUARTERS * width for width in widths]
         self.heads = Heads(seen, classes, dropout)
@@ -152,19 +150,6 @@ class ConvGRUClassifier(Rivalled):
             return {}
         found: Mapping[str, Tensor] = self.rival_heads(self.frame_encoder(frames))
         return found
-
-
-def check_cell(name: str) -> None:
-    """Refuse cells that are for vectors.
-
-    Raises:
-        UnavailableError: No such cell is registered.
-        UsageError: It is one for vectors.
-    """
-    if ConvRNN(1, 1, cell=name).cells[0].rank != 2:
-        raise UsageError(
-            f"the cell {name} is not for pictures", why="it has no convolution", hint="seqimg cells list"
-        )
 
 
 def check_frames(frames: Tensor, channels: int) -> None:

@@ -98,7 +98,7 @@ def test_any_cell_for_pictures_will_do(kind: str, cell: str) -> None:
 
 @pytest.mark.parametrize("kind", ["convgru", "backbone"])
 def test_a_cell_for_vectors_is_refused(kind: str) -> None:
-    with pytest.raises(UsageError, match="not for pictures"):
+    with pytest.raises(UsageError, match="reads no pictures"):
         _model(kind, cell="gru")
 
 
