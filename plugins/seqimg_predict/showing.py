@@ -15,7 +15,7 @@ from seqimg.streaming import Stream
 from seqimg.task import Seen, Shown
 from seqimg_predict.config import PredictConfig, PredictRun
 from seqimg_predict.motion import Predicted
-from seqimg_predict.reading import PredictState, Reader
+from seqimg_predict.reading import Reader
 
 __all__ = ["COLUMNS", "ahead", "rolling"]
 
@@ -28,7 +28,11 @@ _MOST = 2**30  # bytes of predictions that wait for their truth
 
 
 class _Watched:
-    """A source as the model reads it: at its working size, pixels without a value as they last were."""
+    """A source as the model reads it: at its working size, pixels without a value as they last were.
+
+    A prediction is made from as many frames as in training. What a state carries from further back was never
+    learnt to be used, and on real videos made errors larger.
+    """
 
     def __init__(self, stream: Stream, config: PredictConfig) -> None:
         self._stream, self._config = stream, config
@@ -40,7 +44,7 @@ class _Watched:
         self.last, self._small = (
             torch.where(new.isnan(), old, new) for new, old in ((frame, self.last), (small, self._small))
         )
-        self._stream.step(self._small)
+        self._stream.gather(self._small, self._config.context)
 
     def knows_enough(self) -> bool:
         """Whether there was as much as the model needs to predict from."""
@@ -59,12 +63,15 @@ class _Watched:
 
     def predict(self, options: PredictRun, first: int = 0) -> Iterator[Predicted]:
         """Yield the frames to come from number `first` on, `[C, H, W]` in the source's size, in [0, 1]."""
-        model, state = cast(Reader, self._stream.model), cast(PredictState, self._stream.state)
         with torch.inference_mode():
-            frames = model.rollout(state, self.last[None].to(self._stream.device), options.horizon, first)
-            for frame, spread in self._stream.computed(frames):
+            for frame, spread in self._stream.computed(self._computed(options.horizon, first)):
                 shown = spread[0].cpu() if options.spread and spread is not None else None
                 yield Predicted(frame[0].clamp(0, 1).cpu(), shown)
+
+    def _computed(self, horizon: int, first: int) -> Iterator[Predicted]:
+        model, recent = cast(Reader, self._stream.model), cast(Tensor, self._stream.state)
+        _, state = model(recent, horizon=0)
+        yield from model.rollout(state, self.last[None].to(self._stream.device), horizon, first)
 
 
 def ahead(
