@@ -117,6 +117,8 @@ def _work(
     work = Application(loaded, model, sequence, options, where, flow)
     if sentence := work.resampling():
         output().say(sentence)
+    if sentence := work.other_rate():
+        output().say(sentence)
     if sentence := flow_sentence(flow, sequence.info):
         output().say(sentence)
     if loaded.config.pre:
