@@ -111,10 +111,11 @@ def rolling(
     """Predict from every frame, or every `every`-th, and yield each predicted frame once it has come.
 
     A picture is the truth, the prediction, and prediction less truth, side by side; grey is no difference. Of
-    several predictions of one frame the one that looks furthest ahead is shown.
+    several predictions of one frame the one that looks furthest ahead is shown; the others are made only to have
+    rows of them.
     """
     _check_spread(config, options)
-    watched, waiting = _Watched(stream, config), dict[int, _Waiting]()
+    watched, waiting = _Watched(stream, config), dict[int, list[_Waiting]]()
     number, answered = 0, False
     for number, seen in enumerate(frames):
         found = waiting.pop(number, None)
@@ -125,9 +126,9 @@ def rolling(
         if watched.knows_enough() and (number + 1 - config.context) % options.every == 0:
             _check_size(seen.frame, options)
             # What is further back is waiting already, from an earlier frame.
-            first = max(waiting, default=number) - number
+            first = 0 if options.all_leads else max(waiting, default=number) - number
             for lead, predicted in enumerate(watched.predict(options, first), start=first + 1):
-                waiting[number + lead] = _Waiting(predicted, watched.last, lead)
+                waiting.setdefault(number + lead, []).append(_Waiting(predicted, watched.last, lead))
     if not answered:
         watched.check()
     if stream.frames_seen == config.context:
@@ -138,10 +139,17 @@ def rolling(
         )
 
 
-def _beside(seen: Seen, found: _Waiting) -> Shown:
+def _beside(seen: Seen, found: list[_Waiting]) -> Shown:
+    """Show the first of the predictions of a frame, which looks furthest ahead, and tell of all, the nearest first."""
+    truth, (predicted, spread) = seen.frame, found[0].predicted
+    difference = torch.where(truth.isnan(), 0, predicted - truth)
+    picture = torch.cat([truth, predicted, (0.5 + difference).clamp(0, 1)], dim=-1)
+    return Shown(_with_spread(picture, spread), tuple(_row(seen, one) for one in reversed(found)))
+
+
+def _row(seen: Seen, found: _Waiting) -> Row:
     truth, valid = seen.frame, ~seen.frame.isnan()
-    predicted = found.predicted
-    difference = torch.where(valid, predicted.frame - truth, 0)
+    difference = torch.where(valid, found.predicted.frame - truth, 0)
     copied = torch.where(valid, found.last - truth, 0)
     count = int(valid.sum())
     row: Row = {
@@ -151,10 +159,8 @@ def _beside(seen: Seen, found: _Waiting) -> Shown:
         "mse": float(difference.square().sum() / count) if count else None,
         "copy_last_mse": float(copied.square().sum() / count) if count else None,
     }
-    picture = torch.cat([truth, predicted.frame, (0.5 + difference).clamp(0, 1)], dim=-1)
-    if predicted.spread is not None:
-        row = {**row, "spread": float(predicted.spread.square().mean().sqrt())}
-    return Shown(_with_spread(picture, predicted.spread), (row,))
+    spread = found.predicted.spread
+    return row if spread is None else {**row, "spread": float(spread.square().mean().sqrt())}
 
 
 def _with_spread(picture: Tensor, spread: Tensor | None) -> Tensor:
@@ -173,10 +179,12 @@ def _check_spread(config: PredictConfig, options: PredictRun) -> None:
 
 def _check_size(frame: Tensor, options: PredictRun) -> None:
     horizon, size = options.horizon, (2 + options.spread) * frame.numel() * frame.element_size()
-    if horizon * size > _MOST:
+    count = sum(range(horizon, 0, -options.every)) if options.all_leads else horizon
+    if count * size > _MOST:
         height, width = frame.shape[-2:]
+        fewer = "leave --all-leads out" if horizon * size <= _MOST else f"--horizon {max(_MOST // size, 1)}"
         raise UsageError(
-            f"{horizon} predictions of {width}×{height} pixels cannot wait for their truth",
-            why=f"they take {horizon * size / 2**30:.1f} GiB; 1 GiB is the most",
-            hint=f"--horizon {max(_MOST // size, 1)}",
+            f"{count} predictions of {width}×{height} pixels cannot wait for their truth",
+            why=f"they take {count * size / 2**30:.1f} GiB; 1 GiB is the most",
+            hint=fewer,
         )

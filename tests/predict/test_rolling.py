@@ -104,6 +104,25 @@ def test_a_prediction_knows_of_the_context_alone() -> None:
     assert torch.equal(last[0], last[1])
 
 
+@pytest.mark.parametrize("model", ["encoder_forecaster", "next_frame"])
+def test_every_lead_has_a_row_and_pictures_stay_as_they_are(model: str) -> None:
+    task, frames = _task(model=model), drifting(1, 9, 1, (8, 12))[0].clamp(0, 1)
+    plain = _shown(task, frames, rolling=True, horizon=3)
+    shown = _shown(task, frames, rolling=True, horizon=3, all_leads=True)
+    assert [(row["frame"], row["lead"]) for row in shown[2].rows] == [(15, 1), (15, 2), (15, 3)]
+    assert [len(one.rows) for one in shown] == [1, 2, 3, 3, 3, 3]
+    for one, same in zip(shown, plain, strict=True):
+        assert one.picture is not None
+        assert same.picture is not None
+        assert torch.equal(one.picture, same.picture)
+        assert one.rows[-1] == same.rows[0]
+    nearest = _shown(task, frames, rolling=True, horizon=1)
+    for one, near in zip(shown, nearest, strict=True):
+        assert one.rows[0] == pytest.approx(near.rows[0])
+    every = _shown(task, frames, rolling=True, horizon=3, every=2, all_leads=True)
+    assert [[row["lead"] for row in one.rows] for one in every] == [[1], [2], [1, 3], [2], [1, 3], [2]]
+
+
 def test_missing_values_stay_missing_and_count_for_nothing() -> None:
     frames = drifting(1, 7, 1, (8, 8))[0].clamp(0, 1)
     frames[4, :, :4] = torch.nan
@@ -122,6 +141,9 @@ def test_too_short_too_large_and_impossible_are_refused() -> None:
         _shown(_task(), drifting(1, 3, 1, (8, 8))[0], rolling=True)
     with pytest.raises(UsageError, match="cannot wait for their truth"):
         _shown(_task(), torch.rand(4, 1, 400, 400), rolling=True, horizon=10_000)
+    with pytest.raises(UsageError, match="cannot wait for their truth") as refused:
+        _shown(_task(), torch.rand(4, 1, 400, 400), rolling=True, horizon=100, all_leads=True)
+    assert refused.value.hint == "leave --all-leads out"
 
 
 def test_memory_holds_a_horizon_of_predictions_however_long_the_source() -> None:
@@ -165,6 +187,8 @@ def test_rolling_through_the_command_line(
     lines = Path("rows.csv").read_text().splitlines()
     assert lines[0] == "frame,time,lead,mse,copy_last_mse"
     assert len(lines) == 38
+    assert main([*run, "--all-leads", "-o", "leads.csv"]) == 0
+    assert len(Path("leads.csv").read_text().splitlines()) == 74
     assert main([*run, "--lead-in", "3"]) == 2
     assert main([*run[:-3], "--every", "3"]) == 2
     assert "every goes with rolling" in capfd.readouterr().err
