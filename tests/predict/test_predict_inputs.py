@@ -115,6 +115,24 @@ def test_another_rate_than_that_of_the_data_is_told(
     assert main(["predict", "run", "fast.mp4", "--model", "run/model", "--fps", "0"]) == 2
 
 
+def test_channels_that_make_no_picture_go_to_an_array(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("two.npy", _stack(20, 2))
+    assert main(["predict", "train", "two.npy", "--axes", "THWC", *TINY.split(), "-o", "run"]) == 0
+    run = ["predict", "run", "two.npy", "--axes", "THWC", "--model", "run/model"]
+    assert main([*run, "--horizon", "3"]) == 0
+    assert "No video holds 2 channels; an array does.\n" in capfd.readouterr().err
+    assert np.load("two.predict.npy").shape == (3, 12, 16, 2)
+    assert json.loads(Path("two.predict.json").read_text())["output"] == "two.predict.npy"
+    Path("two.predict.json").unlink()
+    assert main(run) == 1
+    assert "two.predict.npy" in capfd.readouterr().err
+    assert main([*run, "-o", "two.mp4"]) == 1
+    assert "video cannot hold 2 channels" in capfd.readouterr().err
+
+
 def test_too_little_too_far_and_other_channels_are_refused_in_three_lines(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
