@@ -202,6 +202,11 @@ class PredictRun(Config):
         "the difference, side by side.",
     )
     every: int = Field(1, ge=1, le=10_000, description="With --rolling: predict from every N-th frame only.")
+    all_leads: bool = Field(
+        False,
+        description="With --rolling: a row for each prediction of a frame, from every number of frames before that "
+        "there is one, not only for the furthest ahead, which is shown.",
+    )
     spread: bool = Field(
         False,
         description="Beside each predicted frame, show how much the drawn futures differ there (standard deviation, "
@@ -214,4 +219,6 @@ class PredictRun(Config):
             raise ValueError("lead_in does not go with rolling, which shows every frame that came")
         if self.every > 1 and not self.rolling:
             raise ValueError("every goes with rolling")
+        if self.all_leads and not self.rolling:
+            raise ValueError("all_leads goes with rolling")
         return self

@@ -15,7 +15,7 @@ from seqimg.streaming import Stream
 from seqimg.task import Seen, Shown
 from seqimg_predict.config import PredictConfig, PredictRun
 from seqimg_predict.motion import Predicted
-from seqimg_predict.reading import PredictState, Reader
+from seqimg_predict.reading import Reader
 
 __all__ = ["COLUMNS", "ahead", "rolling"]
 
@@ -28,7 +28,11 @@ _MOST = 2**30  # bytes of predictions that wait for their truth
 
 
 class _Watched:
-    """A source as the model reads it: at its working size, pixels without a value as they last were."""
+    """A source as the model reads it: at its working size, pixels without a value as they last were.
+
+    A prediction is made from as many frames as in training. What a state carries from further back was never
+    learnt to be used, and on real videos made errors larger.
+    """
 
     def __init__(self, stream: Stream, config: PredictConfig) -> None:
         self._stream, self._config = stream, config
@@ -40,7 +44,7 @@ class _Watched:
         self.last, self._small = (
             torch.where(new.isnan(), old, new) for new, old in ((frame, self.last), (small, self._small))
         )
-        self._stream.step(self._small)
+        self._stream.gather(self._small, self._config.context)
 
     def knows_enough(self) -> bool:
         """Whether there was as much as the model needs to predict from."""
@@ -59,12 +63,15 @@ class _Watched:
 
     def predict(self, options: PredictRun, first: int = 0) -> Iterator[Predicted]:
         """Yield the frames to come from number `first` on, `[C, H, W]` in the source's size, in [0, 1]."""
-        model, state = cast(Reader, self._stream.model), cast(PredictState, self._stream.state)
         with torch.inference_mode():
-            frames = model.rollout(state, self.last[None].to(self._stream.device), options.horizon, first)
-            for frame, spread in self._stream.computed(frames):
+            for frame, spread in self._stream.computed(self._computed(options.horizon, first)):
                 shown = spread[0].cpu() if options.spread and spread is not None else None
                 yield Predicted(frame[0].clamp(0, 1).cpu(), shown)
+
+    def _computed(self, horizon: int, first: int) -> Iterator[Predicted]:
+        model, recent = cast(Reader, self._stream.model), cast(Tensor, self._stream.state)
+        _, state = model(recent, horizon=0)
+        yield from model.rollout(state, self.last[None].to(self._stream.device), horizon, first)
 
 
 def ahead(
@@ -104,10 +111,11 @@ def rolling(
     """Predict from every frame, or every `every`-th, and yield each predicted frame once it has come.
 
     A picture is the truth, the prediction, and prediction less truth, side by side; grey is no difference. Of
-    several predictions of one frame the one that looks furthest ahead is shown.
+    several predictions of one frame the one that looks furthest ahead is shown; the others are made only to have
+    rows of them.
     """
     _check_spread(config, options)
-    watched, waiting = _Watched(stream, config), dict[int, _Waiting]()
+    watched, waiting = _Watched(stream, config), dict[int, list[_Waiting]]()
     number, answered = 0, False
     for number, seen in enumerate(frames):
         found = waiting.pop(number, None)
@@ -118,9 +126,9 @@ def rolling(
         if watched.knows_enough() and (number + 1 - config.context) % options.every == 0:
             _check_size(seen.frame, options)
             # What is further back is waiting already, from an earlier frame.
-            first = max(waiting, default=number) - number
+            first = 0 if options.all_leads else max(waiting, default=number) - number
             for lead, predicted in enumerate(watched.predict(options, first), start=first + 1):
-                waiting[number + lead] = _Waiting(predicted, watched.last, lead)
+                waiting.setdefault(number + lead, []).append(_Waiting(predicted, watched.last, lead))
     if not answered:
         watched.check()
     if stream.frames_seen == config.context:
@@ -131,10 +139,17 @@ def rolling(
         )
 
 
-def _beside(seen: Seen, found: _Waiting) -> Shown:
+def _beside(seen: Seen, found: list[_Waiting]) -> Shown:
+    """Show the first of the predictions of a frame, which looks furthest ahead, and tell of all, the nearest first."""
+    truth, (predicted, spread) = seen.frame, found[0].predicted
+    difference = torch.where(truth.isnan(), 0, predicted - truth)
+    picture = torch.cat([truth, predicted, (0.5 + difference).clamp(0, 1)], dim=-1)
+    return Shown(_with_spread(picture, spread), tuple(_row(seen, one) for one in reversed(found)))
+
+
+def _row(seen: Seen, found: _Waiting) -> Row:
     truth, valid = seen.frame, ~seen.frame.isnan()
-    predicted = found.predicted
-    difference = torch.where(valid, predicted.frame - truth, 0)
+    difference = torch.where(valid, found.predicted.frame - truth, 0)
     copied = torch.where(valid, found.last - truth, 0)
     count = int(valid.sum())
     row: Row = {
@@ -144,10 +159,8 @@ def _beside(seen: Seen, found: _Waiting) -> Shown:
         "mse": float(difference.square().sum() / count) if count else None,
         "copy_last_mse": float(copied.square().sum() / count) if count else None,
     }
-    picture = torch.cat([truth, predicted.frame, (0.5 + difference).clamp(0, 1)], dim=-1)
-    if predicted.spread is not None:
-        row = {**row, "spread": float(predicted.spread.square().mean().sqrt())}
-    return Shown(_with_spread(picture, predicted.spread), (row,))
+    spread = found.predicted.spread
+    return row if spread is None else {**row, "spread": float(spread.square().mean().sqrt())}
 
 
 def _with_spread(picture: Tensor, spread: Tensor | None) -> Tensor:
@@ -166,10 +179,12 @@ def _check_spread(config: PredictConfig, options: PredictRun) -> None:
 
 def _check_size(frame: Tensor, options: PredictRun) -> None:
     horizon, size = options.horizon, (2 + options.spread) * frame.numel() * frame.element_size()
-    if horizon * size > _MOST:
+    count = sum(range(horizon, 0, -options.every)) if options.all_leads else horizon
+    if count * size > _MOST:
         height, width = frame.shape[-2:]
+        fewer = "leave --all-leads out" if horizon * size <= _MOST else f"--horizon {max(_MOST // size, 1)}"
         raise UsageError(
-            f"{horizon} predictions of {width}×{height} pixels cannot wait for their truth",
-            why=f"they take {horizon * size / 2**30:.1f} GiB; 1 GiB is the most",
-            hint=f"--horizon {max(_MOST // size, 1)}",
+            f"{count} predictions of {width}×{height} pixels cannot wait for their truth",
+            why=f"they take {count * size / 2**30:.1f} GiB; 1 GiB is the most",
+            hint=fewer,
         )

@@ -1,6 +1,7 @@
 """A model at work on one sequence."""
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from fractions import Fraction
 from itertools import islice
@@ -14,6 +15,7 @@ from seqimg.batch.flow import Flow, Timing
 from seqimg.batch.steady import Held
 from seqimg.config import Config
 from seqimg.data import to_frame, working_size
+from seqimg.data.picking import SAME_RATE
 from seqimg.errors import SeqimgError
 from seqimg.interrupts import heed_interrupt
 from seqimg.modelfolder import LoadedModel
@@ -71,7 +73,8 @@ class Application:
         self._stream = Stream(loaded.model, device, cuts=flow.cuts)
         self.columns = self.task.columns_for(options)
         self.source = sequence.info
-        wanted = Fraction(self.task.config.fps).limit_denominator(100_000)
+        self._trained_at = _rate_in(loaded.training)
+        wanted = Fraction(flow.fps or self.task.config.fps).limit_denominator(100_000)
         self._resampled = bool(wanted) and self.source.fps not in (None, wanted)
         self.rate = wanted or self.source.fps or Fraction(ASSUMED_FPS)
         self.timing = Timing(None if self.source.fps is None else float(self.source.fps))
@@ -85,7 +88,21 @@ class Application:
         found = [f"{width}×{height} pixels to {small[1]}×{small[0]}"] if small != (height, width) else []
         if self._resampled and self.source.fps is not None:
             found.append(f"{float(self.source.fps):.4g} fps to {float(self.rate):.4g}")
-        return f"Resampled as in training: {', '.join(found)}." if found else None
+        said = "Resampled" if self.flow.fps else "Resampled as in training"
+        return f"{said}: {', '.join(found)}." if found else None
+
+    def other_rate(self) -> str | None:
+        """Return what to say of frames that come at another rate than in training, with nobody asking for one."""
+        before = self._trained_at
+        if before is None or self.source.fps is None or self.flow.fps or self.task.config.fps:
+            return None
+        now = float(self.source.fps)
+        if max(before, now) <= SAME_RATE * min(before, now):
+            return None
+        return (
+            f"The model was trained at {before:.4g} fps, this source has {now:.4g}: its frames are taken as "
+            f"they come; --fps {before:.4g} resamples."
+        )
 
     def shown(self, advance: Callable[[], object] = lambda: None) -> "Begun[Shown]":
         """Begin, and return what the task says of the sequence; to be closed.
@@ -207,6 +224,12 @@ class Begun(Generic[T]):
         close = getattr(self._items, "close", None)
         if close is not None:
             close()
+
+
+def _rate_in(training: Mapping[str, Any]) -> float | None:
+    """Return the frame rate that a model folder says it was trained at; None of one that says nothing sensible."""
+    found = training.get("fps")
+    return found if isinstance(found, float) and 0 < found < math.inf else None
 
 
 def _check_channels(sequence: Sequence, task: Task[Any, Any, Any], model: object) -> None:

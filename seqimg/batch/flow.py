@@ -22,6 +22,7 @@ class Flow:
         max_latency: Seconds that a frame may wait for its turn; None lets only the newest one wait.
         paced: Whether the frames of a file come at their own times, as a camera's do.
         cuts: Whether the stream begins anew at cuts.
+        fps: Frames a second that the source is brought to; None for those that the model's configuration asks for.
         overlap: Whether reading, the model and writing work at the same time.
     """
 
@@ -29,6 +30,7 @@ class Flow:
     max_latency: float | None = None
     paced: bool = False
     cuts: bool = False
+    fps: float | None = None
     overlap: bool = True
 
 

@@ -12,7 +12,7 @@ from seqimg.errors import SeqimgError, UsageError, did_you_mean
 from seqimg.modelfolder import LoadedModel
 from seqimg.plugins.manager import plugin_host
 from seqimg.task import Losses, Task
-from seqimg.training.fit import fit
+from seqimg.training.fit import fit, record_of
 from seqimg.training.records import read_run
 from seqimg.training.runs import Run
 from seqimg.training.steps import StepReport
@@ -200,14 +200,7 @@ def shrink(
     share = inherit(model, original.model)
     model.load_state_dict(trained.best)
     original.model.eval()
-    training = {
-        "steps": trained.steps,
-        "seconds": round(trained.seconds, 1),
-        "best_step": trained.best_step,
-        "validation": trained.best_metrics,
-        "distilled": distilled,
-    }
-    return Shrunk(task, model.eval(), training, share)
+    return Shrunk(task, model.eval(), {**record_of(trained, data), "distilled": distilled}, share)
 
 
 def _scales_of(run: Run, distilled: Mapping[str, object]) -> list[float]:

@@ -49,6 +49,7 @@ def flow_of(pace: PaceConfig, info: SequenceInfo) -> Flow:
         max_latency=pace.max_latency,
         paced=live and not info.live,
         cuts=bool(getattr(pace, "reset_on_cut", False)),
+        fps=pace.fps,
     )
 
 

@@ -29,6 +29,7 @@ from seqimg.sequences.base import Sequence as Source
 from seqimg.sequences.formats import by_suffix
 from seqimg.sequences.open import is_still, open_configured
 from seqimg.sequences.pictures.patterns import is_pattern, plain_name
+from seqimg.sequences.pixeltypes import PICTURE_CHANNELS
 from seqimg.task import Shown, Task
 
 __all__ = ["run"]
@@ -51,6 +52,8 @@ def run(
     chosen: ManyOptions = _SINGLE,
 ) -> None:
     """Apply a model to a sequence and write the pictures, and beside them a JSON unless `out` was given.
+
+    Unasked, pictures go to a video, one picture to a PNG, and channels that make no picture to a `.npy` file.
 
     Everything is read and decided before the first byte is written; memory does not grow with the
     length of the sequence. What a live source gave before it broke off, or before Ctrl-C, is kept.
@@ -76,6 +79,10 @@ def run(
         output().say(sequence.info.sentence())
         flow = flow_of(pace, sequence.info)
         work = _work(spec, sequence, model, loaded_options(spec, options, flow), device, flow)
+        if out is None and work.source.channels not in PICTURE_CHANNELS:
+            target = target.with_suffix(".npy")
+            check_targets(target, record, overwrite=overwrite)
+            output().say(f"No video holds {work.source.channels} channels; an array does.")
         about_it = {"task": spec.name, "source": masked(source), "model": str(model), "output": str(target)}
         with kept_on_interrupt(work, flow) as interrupted:
             summary = about_it | _written(work, target, record, about_it, overwrite)
@@ -116,6 +123,8 @@ def _work(
     loaded = modelfolder.load(model, task=spec.name, device=where)
     work = Application(loaded, model, sequence, options, where, flow)
     if sentence := work.resampling():
+        output().say(sentence)
+    if sentence := work.other_rate():
         output().say(sentence)
     if sentence := flow_sentence(flow, sequence.info):
         output().say(sentence)

@@ -27,6 +27,13 @@ class PaceConfig(Config):
         description="Live: let frames wait for their turn so long before they are left out. [only the newest waits]",
         json_schema_extra={"metavar": "SECONDS"},
     )
+    fps: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="Frames a second that the source is brought to, by the nearest in time. [as in training]",
+        json_schema_extra={"metavar": "RATE"},
+    )
 
 
 class PaceWithCutsConfig(PaceConfig):

@@ -12,7 +12,7 @@ from seqimg.data.generators.dataset import GENERATED, GENERATED_SIDE, GeneratedD
 from seqimg.data.generators.generator import Generator, Split
 from seqimg.data.generators.requests import generator_of
 from seqimg.data.installed import INSTALLED, installed
-from seqimg.data.picking import Picks, Sampling, unbroken
+from seqimg.data.picking import Picks, Sampling, clip_rate, unbroken
 from seqimg.data.sources import Sources, open_sources
 from seqimg.data.splits import Part, split_sequences
 from seqimg.data.store import FrameSource
@@ -92,6 +92,7 @@ class Datasets:
         whole: Whether the parts are made of whole sequences; else each sequence is split in time.
         sequences: How much there was of each sequence that was read; none of what is generated.
         skipped: How many sequences were left out as a whole.
+        fps: How many frames clips have a second; None where that differs, or nothing says it.
 
     Example:
         >>> from seqimg.config import TaskConfig
@@ -110,6 +111,7 @@ class Datasets:
     whole: bool = False
     sequences: tuple[SequenceCount, ...] = ()
     skipped: int = 0
+    fps: float | None = None
 
     def close(self) -> None:
         """Give up the frames; the clips cannot be read any more."""
@@ -232,6 +234,7 @@ def _windows(
         whole=splits is not None,
         sequences=tuple(SequenceCount(store.path, len(store), store.lost) for store in stores),
         skipped=sources.skipped,
+        fps=clip_rate([None if store.info.fps is None else float(store.info.fps) for store in stores], picks),
     )
 
 

@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 
 from seqimg.errors import UsageError
 
-__all__ = ["Picks", "Sampling", "Short", "crop_corners", "pick", "resampled", "starts", "unbroken"]
+__all__ = [
+    "SAME_RATE",
+    "Picks",
+    "Sampling",
+    "Short",
+    "clip_rate",
+    "crop_corners",
+    "pick",
+    "resampled",
+    "starts",
+    "unbroken",
+]
 
 Numbers = NDArray[np.int64]
 
@@ -20,6 +31,10 @@ Sampling = Literal["dense", "uniform", "tsn"]
 Short = Literal["error", "drop", "pad", "loop", "repeat"]
 """What to do about a sequence shorter than a clip: refuse it, leave it out, pad with nothing, begin again,
 or hold its last frame."""
+
+
+SAME_RATE = 1.05
+"""How many times another's a frame rate may be and still count as the same."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +103,26 @@ def resampled(times: NDArray[np.float64], fps: float) -> Numbers:
     late = ticks - times[after - 1] > times[after] - ticks + 1e-6
     nearest: Numbers = np.where(late, after, after - 1).astype(np.int64)
     return nearest
+
+
+def clip_rate(rates: Sequence[float | None], picks: Picks) -> float | None:
+    """Return how many frames clips have a second; None where that differs, or nothing says it.
+
+    Args:
+        rates: Frames a second of each sequence; None of one without times.
+        picks: How clips are cut from them.
+
+    Example:
+        >>> clip_rate([25, 24.8], Picks(8, stride=2)), clip_rate([25, 50], Picks(8)), clip_rate([None], Picks(8))
+        (12.4, None, None)
+        >>> clip_rate([25, 50, None], Picks(8, fps=10))
+        10.0
+    """
+    if picks.sampling != "dense":
+        return None
+    found = [picks.fps or rate or 0.0 for rate in rates]
+    least = min(found, default=0.0)
+    return least / picks.stride if 0 < max(found, default=0.0) <= SAME_RATE * least else None
 
 
 def unbroken(lost: Numbers, picks: Picks) -> list[range]:

@@ -18,7 +18,7 @@
 | `labels` | names of the classes it tells apart, in the order of its outputs |
 | `metrics` | `leading` metric, `conventions` by which each is computed, `validation` figures |
 | `weights` | name, size in bytes and SHA-256 of the weights file |
-| `training` | how it came about: steps, seconds, figures |
+| `training` | how it came about: steps, seconds, figures, and `fps`, the frames a second of what it learnt from |
 
 Folders of format 1, which lack `needs`, `plugin`, `preprocessing`, `labels` and `metrics`, are read as well.
 Sizes are checked before anything is allocated: `config.json` has at most 10 MB, the weights' header 3 MB and

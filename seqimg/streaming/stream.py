@@ -116,6 +116,36 @@ class Stream(Remembering):
         result: Tensor = outputs
         return result
 
+    @torch.inference_mode()
+    def gather(self, frame: Tensor, most: int, pts: float | None = None) -> Tensor:
+        """Take in one frame without a step of the model, and return the last frames since the start or a reset.
+
+        For models that answer from so many frames, whatever came before: these are all that is remembered, in place
+        of a state. A stream takes its frames by this or by `step`, and `restore` knows those of `step`.
+
+        Args:
+            frame: `[C, H, W]` in [0, 1].
+            most: How many frames to keep.
+            pts: The frame's time in seconds, if it is to be checked: each is later than the one before.
+
+        Returns:
+            `[1, T, C, H, W]`, T up to `most`, the newest last.
+
+        Raises:
+            SeqimgError: The frame is not later than the one before.
+
+        Example:
+            >>> stream = Stream(torch.nn.Identity())
+            >>> [stream.gather(frame, 3).shape[1] for frame in torch.rand(5, 3, 8, 8)]
+            [1, 2, 3, 3, 3]
+        """
+        self._check_time(pts)
+        self._begin(frame, pts)
+        newest, before = self._prepared(frame)[None, None], self._before()
+        kept: Tensor = newest if before is None else torch.cat([before, newest], dim=1)[:, -most:]
+        self._end(kept)
+        return kept
+
     def run(self, frames: Iterable[Tensor]) -> Iterator[Tensor]:
         """Yield `step(frame)`, `[1, …]`, for each frame as soon as it is known.
 

@@ -21,7 +21,7 @@ from seqimg.training.runs import Run
 from seqimg.training.state import State
 from seqimg.training.stopping import asked_to_stop
 
-__all__ = ["Fitted", "TrainingInterrupted", "fit"]
+__all__ = ["Fitted", "TrainingInterrupted", "fit", "record_of"]
 
 AnyTask = Task[Any, Any, Any]
 
@@ -98,7 +98,7 @@ def fit(
         trained = trainer.train()
         if trainer.stopping:
             raise TrainingInterrupted(run.checkpoints / "last", trained.steps, request.number)
-    record = _record(trained)
+    record = record_of(trained, data)
     with processes.on_main() as here:
         if here:
             remove(run.model)  # of a run that was broken off after its last step
@@ -160,7 +160,7 @@ class _Keeper:
             if here:
                 self._run.flush()
                 values = {**state.values, "metrics_bytes": self._run.logged}
-                folder, task, record = self._run.checkpoints, trainer.task, _record(result)
+                folder, task, record = self._run.checkpoints, trainer.task, record_of(result, trainer.data)
                 save_checkpoint(
                     folder,
                     task,
@@ -177,10 +177,17 @@ class _Keeper:
         return self._run.rewind(size) if processes.is_main() else []
 
 
-def _record(trained: Trained) -> dict[str, object]:
+def record_of(trained: Trained, data: Datasets) -> dict[str, object]:
+    """Return what a model folder keeps of a training.
+
+    Args:
+        trained: How it went.
+        data: What it learnt from.
+    """
     return {
         "steps": trained.steps,
         "seconds": round(trained.seconds, 1),
         "best_step": trained.best_step,
         "validation": trained.best_metrics,
+        "fps": data.fps,
     }

@@ -67,6 +67,19 @@ def test_a_forecaster_of_one_size_is_torch_over_100_frames(tmp_path: Path) -> No
     assert found.about.state[-1].shape == (1,)
 
 
+def test_mean_and_spread_of_drawn_futures_are_torchs(tmp_path: Path) -> None:
+    drawing = {"noise": 2, "members": 3, "loss": "crps"}
+    found = export_model(made(tmp_path, "predict", **PREDICT, **drawing), size=(21, 26), batch=1)
+    assert_same(found, 1, (21, 26), count=12)
+    session, frames = found.session(), [*moving(4, (1, 1, 1, 21, 26))]
+    state = session.start(frames[0])
+    for frame in frames:
+        outputs, state = session(frame, state)
+    assert outputs.shape == (1, 4, 1, 21, 26)
+    assert outputs[:, 2:].min() >= 0
+    assert outputs[:, 2:].max() > 1e-3
+
+
 def test_pictures_read_by_row_have_no_state(tmp_path: Path) -> None:
     loaded = made(tmp_path, "classify", **CLASSIFY, model="rows", picture=(12, 10))
     found = export_model(loaded, batch=1)

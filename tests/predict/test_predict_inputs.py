@@ -84,6 +84,55 @@ def test_another_size_and_rate_are_brought_to_those_of_the_training_and_told(
     assert [3 * row["frame"] for row in rows[0]] == [row["frame"] for row in rows[1]]
 
 
+def test_another_rate_than_that_of_the_data_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frames = (255 * _stack(40, 3, (24, 32))).round().astype(np.uint8)
+    for name, rate in (("slow", 10), ("like", 10.2), ("fast", 50)):
+        save_sequence(frames, f"{name}.mp4", fps=rate)
+    np.save("timeless.npy", frames)
+    _trained(Path("slow.mp4"), Path("run"))
+    other = (
+        "The model was trained at 10 fps, this source has 50: its frames are taken as they come; "
+        "--fps 10 resamples.\n"
+    )
+    for source, flags, said, written in (
+        ("slow.mp4", [], None, 37),
+        ("like.mp4", [], None, 37),
+        ("timeless.npy", [], None, 37),
+        ("fast.mp4", [], other, 37),
+        ("fast.mp4", ["--fps", "10"], "Resampled: 32×24 pixels to 16×12, 50 fps to 10.\n", 5),
+        ("fast.mp4", ["--fps", "50"], "Resampled: 32×24 pixels to 16×12.\n", 37),
+    ):
+        capfd.readouterr()
+        run = ["predict", "run", source, "--model", "run/model", "--rolling", "--horizon", "2", *flags]
+        assert main([*run, "-o", "rows.csv", "--overwrite"]) == 0
+        found = capfd.readouterr().err
+        assert said is None or said in found
+        assert ("The model was trained at" in found) == (said == other)
+        assert len(Path("rows.csv").read_text().splitlines()) == 1 + written
+    assert main(["predict", "run", "fast.mp4", "--model", "run/model", "--fps", "0"]) == 2
+
+
+def test_channels_that_make_no_picture_go_to_an_array(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("two.npy", _stack(20, 2))
+    assert main(["predict", "train", "two.npy", "--axes", "THWC", *TINY.split(), "-o", "run"]) == 0
+    run = ["predict", "run", "two.npy", "--axes", "THWC", "--model", "run/model"]
+    assert main([*run, "--horizon", "3"]) == 0
+    assert "No video holds 2 channels; an array does.\n" in capfd.readouterr().err
+    assert np.load("two.predict.npy").shape == (3, 12, 16, 2)
+    assert json.loads(Path("two.predict.json").read_text())["output"] == "two.predict.npy"
+    Path("two.predict.json").unlink()
+    assert main(run) == 1
+    assert "two.predict.npy" in capfd.readouterr().err
+    assert main([*run, "-o", "two.mp4"]) == 1
+    assert "video cannot hold 2 channels" in capfd.readouterr().err
+
+
 def test_too_little_too_far_and_other_channels_are_refused_in_three_lines(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -111,13 +111,13 @@ def test_run_yields_the_lead_in_and_then_the_horizon_at_the_source_size() -> Non
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 31), (3, 5)])
 def test_run_says_what_the_model_says(size: tuple[int, int]) -> None:
-    task, frames = _task(size=0), drifting(1, 6, 3, size)[0]
+    task, frames = _task(size=0), drifting(1, 7, 3, size)[0]
     model = task.build_model()
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
-        wanted = model.eval()(frames[None], horizon=19)[0][0].clamp(0, 1)
+        wanted = model.eval()(frames[None, -task.config.context :], horizon=19)[0][0].clamp(0, 1)
     pictures = torch.stack(pictures_of(task, model, frames, horizon=19))
     assert torch.allclose(pictures, wanted, atol=1e-5)
     assert not torch.allclose(pictures[0], frames[-1], atol=1e-2)

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from seqimg.cli.main import main
-from seqimg.data import collate
 from seqimg.errors import SeqimgError, UsageError
 from seqimg.streaming import Stream
 from seqimg.task import Seen, Shown
@@ -53,7 +52,8 @@ def test_rolling_shows_truth_prediction_and_difference_of_every_frame(model: str
         assert one.picture is not None
         truth, said, difference = one.picture.split(12, dim=-1)
         with torch.no_grad():
-            wanted = network(frames[None, : number + 1 - lead], horizon=lead)[0][0, -1].clamp(0, 1)
+            known = frames[None, max(number - lead - 2, 0) : number + 1 - lead]
+            wanted = network(known, horizon=lead)[0][0, -1].clamp(0, 1)
         assert torch.equal(truth, frames[number])
         assert torch.allclose(said, wanted, atol=1e-5)
         assert torch.allclose(difference, (0.5 + said - truth).clamp(0, 1), atol=1e-6)
@@ -82,24 +82,45 @@ def test_frames_that_no_prediction_reaches_are_left_out() -> None:
     assert _leads(shown) == [(13, 1), (14, 2), (17, 1), (18, 2), (21, 1)]
 
 
-def test_rolling_in_steps_of_the_horizon_has_the_figures_of_eval(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["encoder_forecaster", "next_frame"])
+def test_rolling_in_steps_of_the_horizon_has_the_figures_of_eval(model: str, tmp_path: Path) -> None:
     stack = drifting(1, 23, 1, (12, 16))[0].clamp(0, 1)
     np.save(tmp_path / "a.npy", stack.permute(0, 2, 3, 1).numpy())
-    task = _task(data=(str(tmp_path / "a.npy"),), crop=0, cuts=False, value_range=(0, 1), context=3)
+    task = _task(model=model, data=(str(tmp_path / "a.npy"),), crop=0, value_range=(0, 1))
     with task.datasets("all") as data:
-        first = collate([data.test[0]])
-        found = evaluate(task, _model(task), data.test).overall
-    # Eval begins afresh with every clip; a stream remembers: the first clip is the same for both.
-    shown = _shown(task, stack, rolling=True, horizon=2, every=2)
-    with torch.no_grad():
-        clip = task.forward(_model(task), first)[0]
-    assert torch.allclose(
-        torch.stack([one.picture[..., 16:32] for one in shown[:2] if one.picture is not None]),
-        clip,
-        atol=1e-5,
-    )
-    copied = [row["copy_last_mse"] for one in shown for row in one.rows]
-    assert found["copy_last"]["mse"] == pytest.approx(np.mean(copied), rel=1e-4)
+        found = evaluate(task, _model(task), data.test)
+    rows = [row for one in _shown(task, stack, rolling=True, horizon=2, every=2) for row in one.rows]
+    assert (found.clips, len(rows)) == (10, 20)
+    for name, column in (("model", "mse"), ("copy_last", "copy_last_mse")):
+        assert found.overall[name]["mse"] == pytest.approx(np.mean([row[column] for row in rows]), rel=1e-4)
+
+
+def test_a_prediction_knows_of_the_context_alone() -> None:
+    task, frames = _task(), drifting(1, 12, 1, (8, 12))[0].clamp(0, 1)
+    others = torch.cat([drifting(1, 6, 1, (8, 12), seed=5)[0].clamp(0, 1), frames[6:]])
+    last = [_shown(task, stack, rolling=True, horizon=1)[-1].picture for stack in (frames, others)]
+    assert last[0] is not None
+    assert last[1] is not None
+    assert torch.equal(last[0], last[1])
+
+
+@pytest.mark.parametrize("model", ["encoder_forecaster", "next_frame"])
+def test_every_lead_has_a_row_and_pictures_stay_as_they_are(model: str) -> None:
+    task, frames = _task(model=model), drifting(1, 9, 1, (8, 12))[0].clamp(0, 1)
+    plain = _shown(task, frames, rolling=True, horizon=3)
+    shown = _shown(task, frames, rolling=True, horizon=3, all_leads=True)
+    assert [(row["frame"], row["lead"]) for row in shown[2].rows] == [(15, 1), (15, 2), (15, 3)]
+    assert [len(one.rows) for one in shown] == [1, 2, 3, 3, 3, 3]
+    for one, same in zip(shown, plain, strict=True):
+        assert one.picture is not None
+        assert same.picture is not None
+        assert torch.equal(one.picture, same.picture)
+        assert one.rows[-1] == same.rows[0]
+    nearest = _shown(task, frames, rolling=True, horizon=1)
+    for one, near in zip(shown, nearest, strict=True):
+        assert one.rows[0] == pytest.approx(near.rows[0])
+    every = _shown(task, frames, rolling=True, horizon=3, every=2, all_leads=True)
+    assert [[row["lead"] for row in one.rows] for one in every] == [[1], [2], [1, 3], [2], [1, 3], [2]]
 
 
 def test_missing_values_stay_missing_and_count_for_nothing() -> None:
@@ -120,6 +141,9 @@ def test_too_short_too_large_and_impossible_are_refused() -> None:
         _shown(_task(), drifting(1, 3, 1, (8, 8))[0], rolling=True)
     with pytest.raises(UsageError, match="cannot wait for their truth"):
         _shown(_task(), torch.rand(4, 1, 400, 400), rolling=True, horizon=10_000)
+    with pytest.raises(UsageError, match="cannot wait for their truth") as refused:
+        _shown(_task(), torch.rand(4, 1, 400, 400), rolling=True, horizon=100, all_leads=True)
+    assert refused.value.hint == "leave --all-leads out"
 
 
 def test_memory_holds_a_horizon_of_predictions_however_long_the_source() -> None:
@@ -163,6 +187,8 @@ def test_rolling_through_the_command_line(
     lines = Path("rows.csv").read_text().splitlines()
     assert lines[0] == "frame,time,lead,mse,copy_last_mse"
     assert len(lines) == 38
+    assert main([*run, "--all-leads", "-o", "leads.csv"]) == 0
+    assert len(Path("leads.csv").read_text().splitlines()) == 74
     assert main([*run, "--lead-in", "3"]) == 2
     assert main([*run[:-3], "--every", "3"]) == 2
     assert "every goes with rolling" in capfd.readouterr().err

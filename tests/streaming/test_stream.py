@@ -58,6 +58,20 @@ def test_without_memory_every_frame_is_the_first() -> None:
     assert int(stream.step(frames(1)[0])) == 2
 
 
+def test_frames_are_gathered_since_the_last_reset() -> None:
+    clip = frames(5)
+    clip[1, 0, 0, 0] = torch.nan
+    stream = Stream(Counting(), gap=1)
+    found = [stream.gather(frame, 2, pts / 25) for pts, frame in enumerate(clip)]
+    assert torch.equal(found[-1], clip[None, 3:])
+    assert torch.equal(found[1], clip[None, :2].nan_to_num(0))
+    assert [one.shape[1] for one in found] == [1, 2, 2, 2, 2]
+    assert (stream.age, stream.frames_seen) == (5, 5)
+    assert stream.gather(clip[0], 2, 10.0).shape[1] == stream.age == 1
+    bare = Stream(Counting(), remember=False)
+    assert [bare.gather(frame, 2).shape[1] for frame in clip] == [1] * 5
+
+
 def test_times_rise() -> None:
     stream, frame = Stream(Counting()), frames(1)[0]
     stream.step(frame, 0.5)

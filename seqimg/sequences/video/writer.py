@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seqimg.errors import UnavailableError, UsageError
 from seqimg.sequences.base import ASSUMED_FPS, SequenceError, SequenceInfo, SequenceWriter
 from seqimg.sequences.pixels import EightBit
-from seqimg.sequences.pixeltypes import Pixels
+from seqimg.sequences.pixeltypes import PICTURE_CHANNELS, Pixels
 from seqimg.sequences.video.audio import AudioSource
 from seqimg.sequences.video.muxer import Muxer
 
@@ -172,7 +172,7 @@ def check_channels(info: SequenceInfo, kind: str) -> list[str]:
     Raises:
         SequenceError: Neither grey nor RGB nor RGBA.
     """
-    if info.channels not in (1, 3, 4):
+    if info.channels not in PICTURE_CHANNELS:
         raise SequenceError(
             f"{kind} cannot hold {info.channels} channels",
             why="it holds grey or RGB",
