@@ -26,8 +26,8 @@ class PaintingLoss:
     """How far painted pictures are from what is wanted of them.
 
     Pictures are looked at twice, at full and at half size, and so are broad colours. Every layer's style counts as
-    a share of what the style's own picture has there, and content as a share of what the picture has: one weight means
-    the same for every style and extractor.
+    a share of what the style's own picture has there, and content as a share of what the picture has, so that the
+    same weights serve styles and extractors of all kinds.
 
     Args:
         extractor: What tells styles and content.
