@@ -1,4 +1,4 @@
-"""Make the gallery's pictures of restyling: `python docs/gallery/style.py FOLDER`, where models are kept.
+"""Make the gallery's pictures of restyling: `python docs/gallery/style.py FOLDER [STYLE …]`, where models are kept.
 
 Each style is learnt from a picture of [style_pictures.py](style_pictures.py), on the photographs of scikit-image, and
 shown on what it was not learnt on. Broken off, it goes on where it was.
@@ -61,7 +61,7 @@ def sized(picture: Tensor) -> Tensor:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for each in PICTURES:
+    for each in sys.argv[2:] or PICTURES:
         target = Path(__file__).parent / f"style-{each}.jpg"
         shown(Path(sys.argv[1]), each).save(target, quality=88)
         print(target)

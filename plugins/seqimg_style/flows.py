@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from seqimg.cuts import continues, glance
 from seqimg.data import resize, working_size
 from seqimg_style.motion import chained, local_mean, motion_between, moved
 
@@ -37,6 +38,8 @@ def real_flow(frames: Tensor) -> Tensor:
 def measured_flow(frames: Tensor, *, quick: bool = False) -> Tensor:
     """Return the same as `real_flow`, by scikit-image's TV-L1 on frames of at most 256 pixels: slow, and nobody's own.
 
+    Nothing is followed into another scene, where by chance some of two flows agrees.
+
     Args:
         frames: `[T, 3, H, W]` in [0, 1].
         quick: Look less often; what moves fast may be fallen short of.
@@ -66,6 +69,10 @@ def measured_flow(frames: Tensor, *, quick: bool = False) -> Tensor:
         flow[:, 0] *= height / size[0]
         flow[:, 1] *= width / size[1]
         flow[:, 2] = (flow[:, 2] > 0.999).to(flow)
+    glances = [glance(frame) for frame in frames]
+    for pair, (before, now) in enumerate(pairwise(glances)):
+        if not continues(now, before):
+            flow[pair, 2] = 0
     return flow
 
 

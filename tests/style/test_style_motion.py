@@ -107,6 +107,15 @@ def test_real_flow_is_near_the_exact_one(measure: object) -> None:
     assert float(off[seen].median()) < 0.6
 
 
+def test_nothing_is_followed_into_another_scene() -> None:
+    """There some pixels agree by chance, and a picture that rightly begins anew would count as flicker."""
+    (here, moved_on), _ = panned(0, length=2, side=96)
+    (there, _), _ = panned(1, length=2, side=96)
+    flow = measured_flow(torch.stack([here, moved_on, there]))
+    assert float(flow[0, 2].mean()) > 0.5
+    assert float(flow[1, 2].max()) == 0
+
+
 def test_small_steps_of_a_flow_are_no_boundaries() -> None:
     """TV-L1's flow is made of flat pieces: a slow zoom is followed everywhere, what moves against the rest is not."""
     place = torch.arange(48.0) / 48
