@@ -18,7 +18,7 @@ _LAYERS = 3  # of an extractor; what is coarser is seen at half size
 _CONTENT = 3  # among what is seen: the third layer at half size
 _TONE = 15  # side of the mean that is broad brightness
 _FLOOR = 1e-5  # of a squared difference: less flicker than that is none
-_LONG, _BROAD, _CONTRAST = 0.3, 0.3, 0.5  # weights of terms beside their likes
+_LONG, _BROAD, _CONTRAST = 0.3, 0.3, 0.8  # weights of terms beside their likes
 _REGION = 8  # side of the regions whose contrast is to stay
 
 
