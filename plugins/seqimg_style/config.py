@@ -42,7 +42,7 @@ class StyleConfig(TaskConfig):
         1.0, ge=0, description="Weight of how much strokes move against what they are painted on."
     )
     fidelity_weight: float = Field(
-        0.55, ge=0, description="Weight of how far a frame is from what it is painted as by itself."
+        0.7, ge=0, description="Weight of how far a frame is from what it is painted as by itself."
     )
     memory_from: float = Field(
         0.67,
