@@ -250,7 +250,7 @@ def test_windows_at_another_frame_rate_share_no_frame_between_parts(tmp_path: Pa
 def test_training_puts_clips_of_about_one_length_together_and_evaluation_clips_of_one_size(
     tmp_path: Path,
 ) -> None:
-    from seqimg.training.evaluation import _groups
+    from seqimg.training.dealing import _groups
     from seqimg.training.order import Order
     from seqimg_predict.config import PredictConfig
 

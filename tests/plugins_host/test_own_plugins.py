@@ -17,7 +17,11 @@ NOT_YET = {
     "seqimg.sequences.pixeltypes": "names of types",
     "seqimg.sequences.publishing": "writers of several files",
     "seqimg.sequences.raw": "raw pixels to and from a pipe",
+    "seqimg.data.datasets": "crops of frames that are brought to a smaller size first",
+    "seqimg.data.generators.dataset": "generated frames, prepared as those of files are",
     "seqimg.data.generators.photographs": "photographs to make sequences of",
+    "seqimg.data.sources": "sources opened one by one, with what is to be done with damaged ones",
+    "seqimg.data.stills": "single pictures among sequences",
     "seqimg.plugins.manager": "what is registered by others",
 }
 """Rooms that they reach into though nothing there is public: gaps, each to be closed or explained."""
