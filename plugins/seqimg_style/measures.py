@@ -23,7 +23,8 @@ CONVENTIONS = {
     "flicker": "warp_error as a share of that of the same frames painted one by one: 1 is no better.",
     "warp_error": "Mean over frames of the mean squared difference (RGB in [0, 1], mean over channels and the pixels "
     "that can be followed) to the frame before, moved by the flow of the source (Lai et al. 2018; exact flow where the "
-    "data have it, else TV-L1 (attachment 60, 12 warps) on frames of at most 256 pixels; without what is hidden, or begins another scene).",
+    "data have it, else TV-L1 (attachment 60, 12 warps) on frames of at most 256 pixels; without what is hidden, "
+    "or begins another scene).",
     "warp_error_long": "The same to the first frame of the clip, the flow being chained, from the third frame on.",
     "fidelity": "Mean absolute difference to the same frame painted by itself, RGB in [0, 1].",
     "sharpness": "Mean absolute difference of neighbours, as a share of that of the same frame painted by itself.",
