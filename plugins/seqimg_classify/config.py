@@ -32,7 +32,7 @@ class ClassifyConfig(TaskConfig):
     )
     steps: int = Field(500, ge=1, description="Optimiser steps.")
     batch_size: int = Field(16, ge=1, description="Clips per step, of all processes together.")
-    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of AdamW.")
+    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate.")
     validate_every: int = Field(250, ge=1, description="Steps between validations.")
     validation_clips: int = Field(500, ge=1, description="Most clips a validation looks at, evenly spread.")
     mirror: bool = Field(

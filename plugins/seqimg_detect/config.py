@@ -24,7 +24,7 @@ class DetectConfig(TaskConfig):
         128, ge=0, description="Side of the random crops trained on, in pixels; 0 trains on whole frames."
     )
     batch_size: int = Field(4, ge=1, description="Clips per step, of all processes together.")
-    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of AdamW.")
+    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate.")
     grid: int = Field(
         8, ge=2, le=32, description="Pixels that one position of the maps stands for: 2, 4, 8, …"
     )

@@ -75,6 +75,17 @@ class PredictConfig(TaskConfig):
         "and is given its own.",
         json_schema_extra={"metavar": "FROM,TO"},
     )
+    growing: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="Share of the training over which clips grow, from few frames read and fewer predicted to all of "
+        "them; 0 begins with all.",
+    )
+    optimizer: Literal["adamw", "muon"] = Field(
+        "muon",
+        description="What moves the weights: AdamW, or Muon for kernels, which learns more from a step.",
+    )
     augment: Words = Field(
         ("turn", "reverse"),
         description="What half of the training clips become: `turn` (upside down, sideways), `reverse` "

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from math import ceil
 from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PredictTask"]
 
+_READ, _SAID = 0.4, 0.2  # shares of context and horizon that training begins with
+_FEWEST_READ, _FEWEST_SAID = 4, 2  # frames
 _MODELS: dict[str, type[Reader]] = {"encoder_forecaster": EncoderForecaster, "next_frame": NextFrame}
 
 
@@ -111,22 +114,23 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         With noise there are twice as many frames: the spread after the mean; in training two futures.
 
         Where a value is missing the model sees the pixel's last one. In training the model `next_frame` also
-        predicts each frame of the context but the first, and is given part of the true frames to come.
+        predicts each frame of the context but the first, and is given part of the true frames to come. Training
+        begins with the last few frames of the context and the first few to come.
         """
-        context, horizon = self.config.context, self.config.horizon
         if not model.training:
-            seen: Tensor = model(held(*self._seen(batch)), horizon=horizon)[0]
+            seen: Tensor = model(held(*self._seen(batch)), horizon=self.config.horizon)[0]
             return seen.clamp(0, 1)
+        read, horizon = self.lengths()
         if self.config.model != "next_frame":
             fresh = {"fresh": 2} if self.config.noise else {}
-            prediction: Tensor = model(held(*self._seen(batch)), horizon=horizon, **fresh)[0]
+            prediction: Tensor = model(held(*self._seen(batch))[:, -read:], horizon=horizon, **fresh)[0]
             return prediction
-        frames = held(batch.frames, batch.valid())
+        frames = held(batch.frames, batch.valid())[:, self.config.context - read :]
         given = torch.rand(len(frames), horizon - 1) < self.share_given()
         passed: Tensor = model(
-            frames[:, :context],
+            frames[:, :read],
             horizon=horizon,
-            future=frames[:, context:],
+            future=frames[:, read : read + horizon],
             given=given.to(frames.device),
         )[0]
         return passed
@@ -137,6 +141,21 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         if self._progress < begin:
             return 1.0
         return 0.0 if self._progress >= end else (end - self._progress) / (end - begin)
+
+    def lengths(self) -> tuple[int, int]:
+        """Return how many frames are read and predicted at this point of the training.
+
+        Short clips cost less, and motion is learnt from them sooner (a curriculum, Bengio et al. 2009).
+        """
+        context, horizon = self.config.context, self.config.horizon
+        if self._progress >= self.config.growing:
+            return context, horizon
+        share = self._progress / self.config.growing
+        read, said = (
+            ceil(round(frames * (first + (1 - first) * share), 6))
+            for frames, first in ((context, _READ), (horizon, _SAID))
+        )
+        return min(context, max(_FEWEST_READ, read)), min(horizon, max(_FEWEST_SAID, said))
 
     def expected(self, batch: Batch) -> Tensor:
         """Return the true frames after the context, `[B, horizon, C, H, W]`; NaN where there is no value."""
@@ -155,14 +174,15 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
             outputs = torch.cat(outputs.chunk(2, dim=1))
             seen, truth = torch.cat([seen, seen]), torch.cat([truth, truth])
             valid = None if valid is None else torch.cat([valid, valid])
-        count = outputs.shape[1]
+        count, horizon = outputs.shape[1], self.lengths()[1]
+        end = self.config.context + horizon
         # What copying would have said: of the context the frame before, of the future its last frame.
-        copied = torch.cat([seen[:, :-1], seen[:, -1:].expand(-1, self.config.horizon, -1, -1, -1)], dim=1)
+        copied = torch.cat([seen[:, :-1], seen[:, -1:].expand(-1, horizon, -1, -1, -1)], dim=1)
         names = parse_loss(self.config.loss)
         compared = Compared(
             outputs,
-            truth[:, -count:],
-            None if valid is None else valid[:, -count:],
+            truth[:, end - count : end],
+            None if valid is None else valid[:, end - count : end],
             copied[:, -count:],
             self.config.thresholds,
             self.config.balance or tuple(2.0**place for place in range(len(self.config.thresholds) + 1)),

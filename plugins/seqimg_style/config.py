@@ -75,7 +75,11 @@ class StyleConfig(TaskConfig):
     crop: int = Field(128, ge=32, description="Side of the random crops trained on, in pixels.")
     steps: int = Field(3000, ge=1, description="Optimiser steps.")
     batch_size: int = Field(2, ge=1, description="Clips per step, of all processes together.")
-    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of AdamW.")
+    optimizer: Literal["adamw", "muon"] = Field(
+        "muon",
+        description="What moves the weights: AdamW, or Muon for kernels, which learns more from a step.",
+    )
+    learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate.")
     average: float = Field(
         0.98,
         ge=0,

@@ -59,8 +59,8 @@ class TextureConfig(TaskConfig):
     )
     steps: int = Field(2100, ge=1, description="Optimiser steps.")
     batch_size: int = Field(1, ge=1, description="Textures grown at once.")
-    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of AdamW.")
-    weight_decay: float = Field(0, ge=0, description="Weight decay of AdamW.")
+    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate.")
+    weight_decay: float = Field(0, ge=0, description="Decoupled weight decay.")
     average: float = Field(
         0.985,
         ge=0,

@@ -211,8 +211,12 @@ class TaskConfig(ReadingConfig):
         description="Parts that a step's batch is worked through in, one after the other: the same "
         "step in less memory.",
     )
-    learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of AdamW.")
-    weight_decay: float = Field(1e-4, ge=0, description="Weight decay of AdamW.")
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw",
+        description="What moves the weights: AdamW, or Muon for kernels, which learns more from a step.",
+    )
+    learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate.")
+    weight_decay: float = Field(1e-4, ge=0, description="Decoupled weight decay.")
     schedule: Literal["cosine", "onecycle", "constant"] = Field(
         "cosine",
         description="How the learning rate goes once it has risen: down to 0 as half a cosine; the same, and up "

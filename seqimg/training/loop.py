@@ -21,6 +21,7 @@ from seqimg.task import Losses, Task
 from seqimg.training import processes
 from seqimg.training.average import running_average
 from seqimg.training.evaluation import good_ends, metric_names, validate
+from seqimg.training.optimizers import build_optimizer
 from seqimg.training.order import Order, load_batches, naming_dead_workers
 from seqimg.training.requirements import check_requirements, explained_compiling
 from seqimg.training.schedule import Plan, learning_rate_factor, momentum
@@ -70,8 +71,11 @@ class Trainer:
         network = task.build_model().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.compile:
             network.compile()  # in place: its weights keep their names
-        optimizer = torch.optim.AdamW(
-            network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        optimizer = build_optimizer(
+            config.optimizer,
+            network,
+            learning_rate=config.learning_rate,
+            weight_decay=config.weight_decay,
         )
         self.model, self.optimizer = self.accelerator.prepare(network, optimizer)
         average = running_average(config.average)

@@ -27,11 +27,16 @@ PIXELS = 64 * 64
 WARM, TIMED = 6, 30  # steps
 FIT = {
     "context": 10, "horizon": 10, "crop": 64, "size": 0, "loss": "mse", "augment": (), "batch_size": 16,
-    "learning_rate": 4e-3,  # of 2, 3, 4 and 8 thousandths the best for the default after two minutes
+    "learning_rate": 4e-3,  # of 2, 3, 4 and 8 thousandths the best of AdamW after two minutes
+    "optimizer": "adamw", "growing": 0.0,
 }  # fmt: skip
+_MUON = {"optimizer": "muon", "learning_rate": 2e-3}  # of 2, 3 and 4 thousandths the best after two minutes
+_DEFAULT = {**_MUON, "growing": 0.4}
 RECIPES: dict[str, dict[str, Any]] = {
-    "default": {},
-    "default_bf16": {"precision": "bf16"},
+    "default": _DEFAULT,
+    "default_bf16": {**_DEFAULT, "precision": "bf16"},
+    "default_adamw_bf16": {"precision": "bf16"},
+    "next_frame_motion_bf16": {**_DEFAULT, "model": "next_frame", "precision": "bf16"},
     "default_wide_bf16": {"widths": (48, 96), "precision": "bf16"},
     "default_patch2_bf16": {"patch": 2, "precision": "bf16"},
     "conv_gru": {"widths": (48, 96), "patch": 2, "motion": False, "cuts": False},
@@ -67,6 +72,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "conv_lstm_s_64": {"model": "next_frame", "widths": (64,) * 4, "precision": "bf16"},
     "conv_lstm_s_32": {"model": "next_frame", "widths": (32,) * 4, "precision": "bf16"},
     "conv_lstm_s_64_fp32": {"model": "next_frame", "widths": (64,) * 4},
+    "conv_lstm_s_32_muon": {"model": "next_frame", "widths": (32,) * 4, "precision": "bf16", **_MUON},
 }  # fmt: skip
 
 
@@ -129,53 +135,82 @@ def task_of(name: str, seed: int, steps: int) -> Any:
 
 
 def pace(name: str) -> dict[str, Any]:
-    """Return the median seconds of a step, what comes between two steps included."""
+    """Return the median seconds of a step, what comes between two steps included.
+
+    Where clips grow with the training, `shares` says how much of that a step takes at some points of it.
+    """
+    growing, whole = task_of(name, 0, 1).config.growing, step_seconds(name, 1.0)
+    moments = [share * growing for share in (0.0, 0.25, 0.5, 0.75)] if growing else []
+    shares = [[moment, step_seconds(name, moment) / whole] for moment in moments]
+    return {"pace": name, "seconds_a_step": whole, "shares": [*shares, [growing, 1.0]]}
+
+
+def step_seconds(name: str, progress: float) -> float:
+    """Return the median seconds of a step of a recipe at one point of its training."""
     from seqimg.training.loop import StepReport, Trainer
 
     task, ends = task_of(name, 0, WARM + TIMED + 1), list[float]()
     with task.datasets() as data:
         task = task.settled(data)
+        told = task.progressed
+        task.progressed = lambda share: told(progress)
 
         def note(report: StepReport) -> None:
             ends.append(perf_counter())
 
         Trainer(task, data, note).train()
-    steps = [after - before for before, after in pairwise(ends[WARM : WARM + TIMED])]
-    return {"pace": name, "seconds_a_step": statistics.median(steps), "fastest": min(steps)}
+    return statistics.median(after - before for before, after in pairwise(ends[WARM : WARM + TIMED]))
 
 
-def train(name: str, seed: int, minutes: float, second: float, every: float) -> dict[str, Any]:
-    """Train one recipe, whose steps take so many seconds each, and return what there is to say of it."""
+def step_ends(minutes: float, line: dict[str, Any]) -> list[float]:
+    """Return when each step of a training of so many minutes ends, in seconds, at a pace that was measured."""
+    import numpy as np
+
+    second, (moments, shares) = line["seconds_a_step"], zip(*line.get("shares", [[0.0, 1.0]]), strict=True)
+
+    def ends(steps: int) -> Any:
+        progress = (np.arange(steps) + 0.5) / steps
+        return np.cumsum(second * np.interp(progress, moments, shares))
+
+    steps = round(minutes * 60 / second)
+    found: list[float] = ends(round(steps * minutes * 60 / ends(steps)[-1])).tolist()
+    return found
+
+
+def train(name: str, seed: int, minutes: float, line: dict[str, Any], every: float) -> dict[str, Any]:
+    """Train one recipe, whose steps take as long as a line of its pace says, and return what there is to say of it."""
     import torch
 
     from seqimg.training.dryrun import summarise_model
     from seqimg.training.loop import StepReport, Trainer
 
-    steps = round(minutes * 60 / second)
-    task = task_of(name, seed, steps)
+    ends = step_ends(minutes, line)
+    steps, task = len(ends), task_of(name, seed, len(ends))
     curve: list[dict[str, float]] = []
     with task.datasets() as data:
         task = task.settled(data)
         config = task.config
         model = summarise_model(task, task.build_model(), data, torch.device("cpu"))
         # Of a backward pass twice as much as of a forward pass.
-        each = 3 * config.batch_size * model.multiply_adds * model.frames
+        each, done = 3 * config.batch_size * model.multiply_adds * model.frames / 1e9, 0.0
 
         def note(report: StepReport) -> None:
+            nonlocal done
+            done += each * sum(task.lengths()) / (config.context + config.horizon)
             if report.validation is not None:
-                error, seconds = report.validation["mse"] * PIXELS, report.step * second
-                curve.append({"seconds": round(seconds, 1), "gmacs": report.step * each / 1e9, "mse": error})
+                error, seconds = report.validation["mse"] * PIXELS, ends[report.step - 1]
+                curve.append({"seconds": round(seconds, 1), "gmacs": done, "mse": error})
                 print(f"{name} seed {seed}: {seconds:.0f} s, step {report.step}, {error:.2f}", flush=True)
 
-        trainer, between = Trainer(task, data, note), max(1, round(every / second))
+        trainer, between = Trainer(task, data, note), max(1, round(every * steps / ends[-1]))
         trainer.validates = (  # type: ignore[method-assign]
             lambda: trainer.result.steps % between == 0 or trainer.result.steps == steps
         )
         trained = trainer.train()
     return {
-        "name": name, "seed": seed, "minutes": minutes, "steps": trained.steps, "seconds_a_step": second,
-        "parameters": model.parameters, "gmacs_a_step": each / 1e9, "mse_per_frame": curve[-1]["mse"],
-        "curve": curve, "recipe": RECIPES[name],
+        "name": name, "seed": seed, "minutes": minutes, "steps": trained.steps,
+        "seconds_a_step": line["seconds_a_step"], "parameters": model.parameters, "gmacs_a_step": each,
+        "mse_per_frame": curve[-1]["mse"], "curve": curve, "recipe": RECIPES[name],
     }  # fmt: skip
 
 
@@ -275,7 +310,7 @@ def work(names: Sequence[str], options: argparse.Namespace) -> None:
 
     keep_freed_memory()
     machine = {"torch": torch.__version__, "threads": torch.get_num_threads(), "cpu": platform.machine()}
-    paces = {line["pace"]: line["seconds_a_step"] for line in done(options.file) if "pace" in line}
+    paces = {line["pace"]: line for line in done(options.file) if "pace" in line}
     if options.pace:
         for name in names:
             if name not in paces:

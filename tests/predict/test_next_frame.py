@@ -117,7 +117,7 @@ def test_true_frames_give_way_over_a_share_of_the_training(share: float, wanted:
 
 
 def test_in_training_every_next_frame_is_compared_and_at_the_beginning_all_are_given() -> None:
-    task = _task(loss="mse", sampling=(0.5, 1.0))
+    task = _task(loss="mse", sampling=(0.5, 1.0), growing=0.0)
     batch = Batch(drifting(2, 6, 1, (8, 8)), tuple(ClipSource("a", n) for n in range(2)))
     model = _trained_looking(1, (4,)).train()
     task.progressed(0.0)
