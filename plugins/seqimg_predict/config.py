@@ -32,8 +32,8 @@ class PredictConfig(TaskConfig):
         json_schema_extra={"exports": True, "measures": True},
     )
     model: Literal["encoder_forecaster", "next_frame"] = Field(
-        "encoder_forecaster",
-        description="Say all frames to come from what was read, or the next one, read it, and so on.",
+        "next_frame",
+        description="Say the next frame, read it, and so on (next_frame), or all frames to come from what was read.",
     )
     cell: str = Field(
         "conv_gru",
@@ -176,7 +176,7 @@ class PredictConfig(TaskConfig):
     @model_validator(mode="after")
     def _drawing(self) -> Self:
         if self.noise and self.model != "encoder_forecaster":
-            raise ValueError(f"{self.model} takes no noise; the encoder_forecaster does")
+            raise ValueError(f"{self.model} takes no noise; --model encoder_forecaster does")
         if bool(self.noise) != ("crps" in parse_loss(self.loss)):
             raise ValueError("noise and the loss crps go together: noise 4 and loss crps")
         if not self.noise and self.members != type(self).model_fields["members"].default:

@@ -68,7 +68,7 @@ def test_a_forecaster_of_one_size_is_torch_over_100_frames(tmp_path: Path) -> No
 
 
 def test_mean_and_spread_of_drawn_futures_are_torchs(tmp_path: Path) -> None:
-    drawing = {"noise": 2, "members": 3, "loss": "crps"}
+    drawing = {"model": "encoder_forecaster", "noise": 2, "members": 3, "loss": "crps"}
     found = export_model(made(tmp_path, "predict", **PREDICT, **drawing), size=(21, 26), batch=1)
     assert_same(found, 1, (21, 26), count=12)
     session, frames = found.session(), [*moving(4, (1, 1, 1, 21, 26))]

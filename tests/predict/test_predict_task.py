@@ -52,7 +52,12 @@ def test_figures_are_per_pixel_and_channel_over_all_frames_and_clipped(tmp_path:
     for name, stack in stacks.items():
         np.save(tmp_path / f"{name}.npy", stack.permute(0, 2, 3, 1).numpy())
     task = _task(
-        data=tuple(str(tmp_path / f"{name}.npy") for name in stacks), context=3, horizon=2, crop=0, size=0
+        data=tuple(str(tmp_path / f"{name}.npy") for name in stacks),
+        context=3,
+        horizon=2,
+        crop=0,
+        size=0,
+        model="encoder_forecaster",
     )
     model = task.build_model()
     with torch.no_grad():  # far outside [0, 1], so that clipping shows

@@ -19,7 +19,7 @@ from seqimg_predict.motion import apply_forecast, mean_and_spread
 from seqimg_predict.task import PredictTask
 from tests.predict.clips import drifting
 
-DRAWING = {"noise": 2, "members": 3, "loss": "crps"}
+DRAWING = {"model": "encoder_forecaster", "noise": 2, "members": 3, "loss": "crps"}
 
 
 def drawing(**more: object) -> PredictTask:
@@ -129,9 +129,9 @@ def test_spread_over_skill_is_one_where_draws_are_as_wrong_as_they_differ() -> N
 @pytest.mark.parametrize(
     "values",
     [
-        {"noise": 2},
-        {"loss": "crps"},
-        {"members": 4},
+        {"model": "encoder_forecaster", "noise": 2},
+        {"model": "encoder_forecaster", "loss": "crps"},
+        {"model": "encoder_forecaster", "members": 4},
         {"noise": 2, "loss": "crps", "model": "next_frame"},
         {**DRAWING, "members": 1},
     ],
@@ -146,6 +146,8 @@ def test_a_model_says_how_unsure_it_is_on_the_command_line(tmp_path: Path) -> No
     np.save(tmp_path / "a.npy", frames)
     data, folder = tmp_path / "a.npy", tmp_path / "run"
     words = [
+        "--model",
+        "encoder_forecaster",
         "--noise",
         "2",
         "--members",
