@@ -122,7 +122,7 @@ def _scores(task: AnyTask, model: nn.Module, data: ClipDataset, batch_size: int)
     A batch is of one sequence.
     """
     metric: Any = task.metrics()[task.leading_metric]
-    metric.sync_on_compute = False  # of several processes only one looks at cases
+    metric.distributed_available_fn = None  # of several processes only one looks at cases
     metric.to(_device(model))
     numbers, owners, scores = _chosen(data), data.owners, {}
     for places in SequenceBatches([owners[number] for number in numbers], batch_size):
