@@ -122,7 +122,7 @@ class NextFrame(Reader):
             last = frame.clamp(0, 1)
             if number + 1 < horizon:
                 small = apply_forecast(state.last, forecast).clamp(0, 1)
-                _, state = self.read(small, state)
+                _, state = self.read(small, state, predicted=True)
 
     def _unroll(
         self, state: PredictState, horizon: int, future: Tensor | None, given: Tensor | None
@@ -137,7 +137,7 @@ class NextFrame(Reader):
             if future is not None and given is not None:
                 chosen = given[:, number, None, None, None, None]
                 read = torch.where(chosen, future[:, number : number + 1], read)
-            _, state = self.read(read, state)
+            _, state = self.read(read, state, predicted=True)
 
     def _after(self, frames: Tensor, said: list[Tensor]) -> Tensor:
         """Return for each frame `[B, T, C, H, W]` the one that is to come after it."""

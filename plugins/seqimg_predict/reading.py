@@ -130,13 +130,19 @@ class Reader(nn.Module):
             raise UsageError(f"horizon={horizon} is no number of frames", why="it has to be 0 or more")
 
     def read(
-        self, frames: Tensor, state: PredictState | None, started: Tensor | None = None
+        self,
+        frames: Tensor,
+        state: PredictState | None,
+        started: Tensor | None = None,
+        *,
+        predicted: bool = False,
     ) -> tuple[list[Tensor], PredictState]:
         """Read frames `[B, T, C, H, W]`; returns what each level says of each, and the state after them.
 
-        Where `started [B]` is 0 the state says nothing: with the first of the frames something begins.
+        Where `started [B]` is 0 the state says nothing: with the first of the frames something begins. Frames that
+        are `predicted` go on from those before, however little they look like them.
         """
-        features, starts = self._look(frames, None if state is None else state.last, started)
+        features, starts = self._look(frames, None if state is None else state.last, started, predicted)
         levels, said = [], []
         for level, encoder in enumerate(self.encoders):
             before = None if state is None else state.levels[level]
@@ -147,7 +153,9 @@ class Reader(nn.Module):
                 features = each_frame(self.downs[level], features)
         return said, PredictState(tuple(levels), frames[:, -1], tuple(one[:, -1] for one in said))
 
-    def _look(self, frames: Tensor, last: Tensor | None, started: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _look(
+        self, frames: Tensor, last: Tensor | None, started: Tensor | None, predicted: bool
+    ) -> tuple[Tensor, Tensor]:
         """Return the finest features `[B, T, C', h, w]` and which frames start a sequence, `[B, T]`."""
         first = frames[:, :1] if last is None else last[:, None]
         past = torch.cat([first, frames[:, :-1]], dim=1)
@@ -155,7 +163,7 @@ class Reader(nn.Module):
         costs = None
         if self.cuts or self.sharpness is not None:
             costs = matching_costs(now, before, reach=_REACH, patch=self.patch)
-        if costs is None or not self.cuts:
+        if costs is None or not self.cuts or predicted:
             starts = torch.zeros(frames.shape[:2], dtype=torch.bool, device=frames.device)
         else:
             starts = is_cut(costs, now).unflatten(0, frames.shape[:2])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from seqimg.data import Batch, ClipSource
 from seqimg.errors import UsageError
 from seqimg.training.loop import StepReport, Trainer
+from seqimg.nn.matching import is_cut, matching_costs
 from seqimg_predict.config import PredictConfig
 from seqimg_predict.next_frame import NextFrame
 from seqimg_predict.task import PredictTask
@@ -151,3 +152,21 @@ def test_training_tells_the_task_how_far_it_is_and_is_repeatable() -> None:
     assert shares == [0, 0.25, 0.5, 0.75] * 2
     assert all(np.isfinite(report.loss) for report in reports)
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_what_it_said_itself_is_never_taken_for_a_cut() -> None:
+    """However little its own frames look like those before, they go on from them."""
+    with_cuts, without = (_trained_looking(1, (4,), cuts=cuts) for cuts in (True, False))
+    for model in (with_cuts, without):
+        torch.manual_seed(1)
+        torch.nn.init.normal_(model.change[-2].weight, std=3.0)
+    clip = drifting(2, 5, 1, (16, 16))
+    with torch.no_grad():
+        said, _ = with_cuts(clip, horizon=4)
+        own = torch.cat([clip[:, -1:], said.clamp(0, 1)], dim=1)
+        costs = matching_costs(own[:, 1].contiguous(), own[:, 0].contiguous(), reach=3, patch=4)
+        assert is_cut(costs, own[:, 1]).any(), "or there is nothing to be taken for one"
+        assert torch.equal(said, without(clip, horizon=4)[0])
+        _, state = with_cuts(clip)
+        alone = [found.frame for found in with_cuts.rollout(state, clip[:, -1], 4)]
+    assert relative_error(torch.stack(alone, dim=1), said) < TOLERANCE
