@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from seqimg.data import Batch, ClipSource
 from seqimg.errors import UsageError
-from seqimg.training.loop import StepReport, Trainer
 from seqimg.nn.matching import is_cut, matching_costs
+from seqimg.training.loop import StepReport, Trainer
 from seqimg_predict.config import PredictConfig
 from seqimg_predict.next_frame import NextFrame
 from seqimg_predict.task import PredictTask
