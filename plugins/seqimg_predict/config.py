@@ -32,8 +32,8 @@ class PredictConfig(TaskConfig):
         json_schema_extra={"exports": True, "measures": True},
     )
     model: Literal["encoder_forecaster", "next_frame"] = Field(
-        "next_frame",
-        description="Say the next frame, read it, and so on (next_frame), or all frames to come from what was read.",
+        "encoder_forecaster",
+        description="Say all frames to come from what was read, or the next one, read it, and so on.",
     )
     cell: str = Field(
         "conv_gru",
@@ -76,15 +76,11 @@ class PredictConfig(TaskConfig):
         json_schema_extra={"metavar": "FROM,TO"},
     )
     growing: float = Field(
-        0.4,
+        0.0,
         ge=0,
         le=1,
         description="Share of the training over which clips grow, from few frames read and fewer predicted to all of "
         "them; 0 begins with all.",
-    )
-    optimizer: Literal["adamw", "muon"] = Field(
-        "muon",
-        description="What moves the weights: AdamW, or Muon for kernels, which learns more from a step.",
     )
     augment: Words = Field(
         ("turn", "reverse"),

@@ -54,7 +54,6 @@ def demo(
     task_class = plugin_host().tasks.load("predict")
     config = task_class.Config(
         data=_DATA,
-        model="encoder_forecaster",  # the quicker to train of the two
         crop=48,
         steps=steps,
         minutes=minutes,

@@ -28,17 +28,15 @@ WARM, TIMED = 6, 30  # steps
 FIT = {
     "context": 10, "horizon": 10, "crop": 64, "size": 0, "loss": "mse", "augment": (), "batch_size": 16,
     "learning_rate": 4e-3,  # of 2, 3, 4 and 8 thousandths the best of AdamW after two minutes
-    "model": "encoder_forecaster", "optimizer": "adamw", "growing": 0.0,
 }  # fmt: skip
 _MUON = {"optimizer": "muon", "learning_rate": 2e-3}  # of 2, 3 and 4 thousandths the best after two minutes
-_DEFAULT = {**_MUON, "model": "next_frame", "growing": 0.4}
 RECIPES: dict[str, dict[str, Any]] = {
-    "default": _DEFAULT,
-    "default_bf16": {**_DEFAULT, "precision": "bf16"},
-    "encoder_forecaster_bf16": {"precision": "bf16"},
-    "encoder_forecaster_muon_bf16": {**_MUON, "growing": 0.4, "precision": "bf16"},
-    "encoder_forecaster_wide_bf16": {"widths": (48, 96), "precision": "bf16"},
-    "encoder_forecaster_patch2_bf16": {"patch": 2, "precision": "bf16"},
+    "default": {},
+    "default_bf16": {"precision": "bf16"},
+    "default_wide_bf16": {"widths": (48, 96), "precision": "bf16"},
+    "default_patch2_bf16": {"patch": 2, "precision": "bf16"},
+    "default_muon_bf16": {**_MUON, "growing": 0.4, "precision": "bf16"},
+    "next_frame_muon_bf16": {**_MUON, "model": "next_frame", "growing": 0.4, "precision": "bf16"},
     "conv_gru": {"widths": (48, 96), "patch": 2, "motion": False, "cuts": False},
     "conv_gru_patch4": {"widths": (64, 128), "patch": 4, "motion": False, "cuts": False},
     "conv_gru_motion": {"widths": (48, 96), "patch": 2, "cuts": False},

@@ -9,7 +9,14 @@ from seqimg_predict.task import PredictTask
 
 
 def _task(**values: object) -> PredictTask:
-    given: dict[str, object] = {"channels": 1, "widths": (4,), "context": 10, "horizon": 10, "loss": "mse"}
+    given: dict[str, object] = {
+        "growing": 0.4,
+        "channels": 1,
+        "widths": (4,),
+        "context": 10,
+        "horizon": 10,
+        "loss": "mse",
+    }
     return PredictTask(PredictConfig(**{**given, **values}))  # type: ignore[arg-type]
 
 

@@ -51,8 +51,7 @@ class _Together(Training):
 )
 def test_two_processes_learn_what_one_does(tmp_path: Path, source: Path, changes: Told) -> None:
     """The loss over 20 steps, the weights, and the metrics of validation."""
-    # Nothing random: next_frame draws which of the true frames it is given.
-    changes = {"model": "encoder_forecaster", "steps": 20, "validate_every": 10, **changes}
+    changes = {"steps": 20, "validate_every": 10, **changes}
     alone = Training(tmp_path / "alone", source, **{**changes, "accumulate": 1})
     alone()
     together = _Together(tmp_path / "together", source, **changes)
@@ -229,8 +228,6 @@ def test_launchers(tmp_path: Path, source: Path, launcher: str) -> None:
     flags = [
         "--data",
         str(source),
-        "--model",
-        "encoder_forecaster",  # in whose training nothing is random
         "--size",
         "0",
         "--crop",
