@@ -17,7 +17,7 @@ def _task(**values: object) -> PredictTask:
         "horizon": 10,
         "loss": "mse",
     }
-    return PredictTask(PredictConfig(**{**given, **values}))  # type: ignore[arg-type]
+    return PredictTask(PredictConfig.model_validate({**given, **values}))
 
 
 @pytest.mark.parametrize(
