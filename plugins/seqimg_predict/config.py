@@ -32,15 +32,15 @@ class PredictConfig(TaskConfig):
         json_schema_extra={"exports": True, "measures": True},
     )
     model: Literal["encoder_forecaster", "next_frame"] = Field(
-        "encoder_forecaster",
-        description="Say all frames to come from what was read, or the next one, read it, and so on.",
+        "next_frame",
+        description="Say the next frame, read it, and so on; or all frames to come from what was read.",
     )
     cell: str = Field(
         "conv_gru",
         description="Recurrent cell; `seqimg cells list` names them, those for pictures with rank 2.",
     )
     widths: Numbers = Field(
-        (32, 48), description="State channels of each level, finest first; each level halves the size."
+        (48, 64), description="State channels of each level, finest first; each level halves the size."
     )
     patch: int = Field(4, ge=1, description="Pixels that one position of the finest level stands for.")
     kernel_size: int = Field(
@@ -76,7 +76,7 @@ class PredictConfig(TaskConfig):
         json_schema_extra={"metavar": "FROM,TO"},
     )
     growing: float = Field(
-        0.0,
+        0.4,
         ge=0,
         le=1,
         description="Share of the training over which clips grow, from few frames read and fewer predicted to all of "
@@ -93,6 +93,11 @@ class PredictConfig(TaskConfig):
         f"copying the last frame. There are {', '.join(TERMS)}.",
         json_schema_extra={"metavar": "TERMS"},
     )
+    optimizer: Literal["adamw", "muon"] = Field(
+        "muon",
+        description="What moves the weights: AdamW, or Muon for kernels, which learns more from a step.",
+    )
+    learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
     thresholds: Range = Field(
         (),
         description="Shares of the value range from which on a pixel is an event, such as 0.2,0.5: evaluation "
@@ -174,9 +179,13 @@ class PredictConfig(TaskConfig):
         if self.noise and self.model != "encoder_forecaster":
             raise ValueError(f"{self.model} takes no noise; --model encoder_forecaster does")
         if bool(self.noise) != ("crps" in parse_loss(self.loss)):
-            raise ValueError("noise and the loss crps go together: noise 4 and loss crps")
+            raise ValueError(
+                "noise and the loss crps go together: model encoder_forecaster, noise 4, loss crps"
+            )
         if not self.noise and self.members != type(self).model_fields["members"].default:
-            raise ValueError("members are futures that noise draws: they take noise 4 and loss crps")
+            raise ValueError(
+                "members are futures that noise draws: model encoder_forecaster, noise 4, loss crps"
+            )
         return self
 
     @model_validator(mode="after")

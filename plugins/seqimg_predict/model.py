@@ -75,7 +75,7 @@ class EncoderForecaster(Reader):
     def __init__(
         self,
         channels: int,
-        widths: Sequence[int] = (32, 48),
+        widths: Sequence[int] = (48, 64),
         *,
         patch: int = 4,
         cell: str = "conv_gru",

@@ -1,7 +1,7 @@
 """A prediction as what happens to the last frame: every pixel is fetched from somewhere, then changed."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -48,8 +48,19 @@ class Forecast(NamedTuple):
         return Forecast(enlarge(self.change, size), enlarge(self.motion, size) * scale[:, None, None])
 
 
-def apply_forecast(last: Tensor, forecast: Forecast) -> Tensor:
-    """Return the predicted frames `[B, T, C, H, W]` that follow the last ones, `[B, C, H, W]`.
+def apply_forecast(
+    last: Tensor, forecast: Forecast, between: Literal["bilinear", "bicubic"] = "bilinear"
+) -> Tensor:
+    """Return the predicted frames that follow the last ones.
+
+    Args:
+        last: `[B, C, H, W]`.
+        forecast: What happens to them, for T times.
+        between: How values between pixels are found: from 4 pixels, or from 16, for what is moved again and again
+            and would blur.
+
+    Returns:
+        `[B, T, C, H, W]`, not clipped.
 
     Example:
         >>> import torch
@@ -65,7 +76,9 @@ def apply_forecast(last: Tensor, forecast: Forecast) -> Tensor:
     if motion is None:
         return pictures + change
     grid = _grid(motion[:, :, :2].flatten(0, 1))
-    fetched = grid_sample(pictures.flatten(0, 1), grid, padding_mode="border", align_corners=False)
+    fetched = grid_sample(
+        pictures.flatten(0, 1), grid, mode=between, padding_mode="border", align_corners=False
+    )
     predicted: Tensor = (
         torch.lerp(pictures, fetched.unflatten(0, change.shape[:2]), motion[:, :, 2:]) + change
     )

@@ -45,7 +45,7 @@ class NextFrame(Reader):
     def __init__(
         self,
         channels: int,
-        widths: Sequence[int] = (32, 48),
+        widths: Sequence[int] = (48, 64),
         *,
         patch: int = 4,
         cell: str = "conv_gru",
@@ -116,12 +116,12 @@ class NextFrame(Reader):
         size = (last.shape[-2], last.shape[-1])
         for number in range(horizon):
             forecast = self._forecast(state.last[:, None], [one[:, None] for one in state.features])
-            frame = apply_forecast(last, forecast.resized(size))[:, 0]
+            frame = _moved(last, forecast.resized(size))
             if number >= first:
                 yield Predicted(frame)
             last = frame.clamp(0, 1)
             if number + 1 < horizon:
-                small = apply_forecast(state.last, forecast).clamp(0, 1)
+                small = _moved(state.last, forecast)[:, None].clamp(0, 1)
                 _, state = self.read(small, state, predicted=True)
 
     def _unroll(
@@ -144,8 +144,8 @@ class NextFrame(Reader):
         forecast = self._forecast(frames, said)
         change, motion = (None if part is None else part.flatten(0, 1)[:, None] for part in forecast)
         assert change is not None
-        after = apply_forecast(frames.flatten(0, 1), Forecast(change, motion))
-        by_clip: Tensor = after[:, 0].unflatten(0, frames.shape[:2])
+        after = _moved(frames.flatten(0, 1), Forecast(change, motion))
+        by_clip: Tensor = after.unflatten(0, frames.shape[:2])
         return by_clip
 
     def _forecast(self, frames: Tensor, said: list[Tensor]) -> Forecast:
@@ -161,3 +161,8 @@ class NextFrame(Reader):
         motion = torch.cat([FLOW_UNIT * moves[:, :, :2], (moves[:, :, 2:] + WEIGHT_START).sigmoid()], dim=2)
         padded = (features.shape[-2] * self.patch, features.shape[-1] * self.patch)
         return Forecast(change, crop_to(enlarge(motion, padded), size))
+
+
+def _moved(frames: Tensor, forecast: Forecast) -> Tensor:
+    """Return the frames `[B, C, H, W]` after one time; from 16 pixels, for they are moved again and again."""
+    return apply_forecast(frames, forecast, "bicubic")[:, 0]

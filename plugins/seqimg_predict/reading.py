@@ -38,6 +38,7 @@ WEIGHT_START = 1.0
 """The untrained weight is sigmoid(1) = 0.73: motion can be learnt from the first step."""
 
 _REACH = 3  # pixels a frame that matching looks for; what is faster is left to the convolutions
+_MOVES = (2 * _REACH + 1) ** 2
 _SILU, _TANH = 2.9, 1.67  # times the weights of convolutions and of cells, as they are drawn by default
 
 
@@ -72,7 +73,7 @@ class Reader(nn.Module):
     def __init__(
         self,
         channels: int,
-        widths: Sequence[int] = (32, 48),
+        widths: Sequence[int] = (48, 64),
         *,
         patch: int = 4,
         cell: str = "conv_gru",
@@ -85,7 +86,7 @@ class Reader(nn.Module):
         self.channels, self.patch, self.cuts, self.coordinates = channels, patch, cuts, coordinates
         self.multiple = patch * 2 ** (len(widths) - 1)
         options = picture_cell_options(cell, kernel_size=kernel_size)
-        seen = 2 * channels * patch**2 + ((2 * _REACH + 1) ** 2 if motion else 0) + 2 * coordinates
+        seen = 2 * channels * patch**2 + (_MOVES if motion else 0) + 2 * coordinates
         self.sharpness = nn.Parameter(torch.tensor(8.0)) if motion else None
         self.stem = nn.Sequential(nn.Conv2d(seen, widths[0], 3, padding=1), nn.SiLU())
         self.encoders = nn.ModuleList(ConvRNN(width, width, cell=cell, **options) for width in widths)
@@ -140,7 +141,8 @@ class Reader(nn.Module):
         """Read frames `[B, T, C, H, W]`; returns what each level says of each, and the state after them.
 
         Where `started [B]` is 0 the state says nothing: with the first of the frames something begins. Frames that
-        are `predicted` go on from those before, however little they look like them.
+        are `predicted` go on from those before, however little they look like them, and are not searched for motion:
+        what moves in them is what was said to move.
         """
         features, starts = self._look(frames, None if state is None else state.last, started, predicted)
         levels, said = [], []
@@ -161,9 +163,9 @@ class Reader(nn.Module):
         past = torch.cat([first, frames[:, :-1]], dim=1)
         now, before = (pad_to_multiple(part.flatten(0, 1), self.multiple) for part in (frames, past))
         costs = None
-        if self.cuts or self.sharpness is not None:
+        if not predicted and (self.cuts or self.sharpness is not None):
             costs = matching_costs(now, before, reach=_REACH, patch=self.patch)
-        if costs is None or not self.cuts or predicted:
+        if costs is None or not self.cuts:
             starts = torch.zeros(frames.shape[:2], dtype=torch.bool, device=frames.device)
         else:
             starts = is_cut(costs, now).unflatten(0, frames.shape[:2])
@@ -174,8 +176,13 @@ class Reader(nn.Module):
         follows = ~starts.flatten()[:, None, None, None]
         pictures = torch.cat([2 * now - 1, 4 * (now - before) * follows], dim=1)
         seen = [nn.functional.pixel_unshuffle(pictures, self.patch)]
-        if self.sharpness is not None and costs is not None:
-            seen.append(matching_scores(costs, self.sharpness) * follows)
+        if self.sharpness is not None:
+            height, width = seen[0].shape[-2:]
+            seen.append(
+                seen[0].new_zeros(1, _MOVES, 1, 1).expand(len(now), -1, height, width)
+                if costs is None
+                else matching_scores(costs, self.sharpness) * follows
+            )
         if self.coordinates:
             seen.append(_places(seen[0]))
         features: Tensor = self.stem(torch.cat(seen, dim=1))

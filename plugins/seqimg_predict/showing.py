@@ -173,7 +173,7 @@ def _check_spread(config: PredictConfig, options: PredictRun) -> None:
         raise UsageError(
             "this model does not say how unsure it is",
             why="it was trained without noise, and predicts one future",
-            hint="train with --noise 4 --loss crps",
+            hint="train with --model encoder_forecaster --noise 4 --loss crps",
         )
 
 

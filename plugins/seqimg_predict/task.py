@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from math import ceil
 from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
@@ -25,6 +24,7 @@ from seqimg.task import Answers, Baseline, Example, Losses, Seen, Shown, Task
 from seqimg_predict.augment import Augmented
 from seqimg_predict.baselines import flow_extrapolation, linear_extrapolation
 from seqimg_predict.config import PredictConfig, PredictRun
+from seqimg_predict.curriculum import Curriculum
 from seqimg_predict.leadtime import LeadTimes, events_panels
 from seqimg_predict.losses import Compared, loss_terms
 from seqimg_predict.masks import held, last_valid, mean_valid
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PredictTask"]
 
-_READ, _SAID = 0.4, 0.2  # shares of context and horizon that training begins with
-_FEWEST_READ, _FEWEST_SAID = 4, 2  # frames
 _MODELS: dict[str, type[Reader]] = {"encoder_forecaster": EncoderForecaster, "next_frame": NextFrame}
 
 
@@ -120,42 +118,24 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
         if not model.training:
             seen: Tensor = model(held(*self._seen(batch)), horizon=self.config.horizon)[0]
             return seen.clamp(0, 1)
-        read, horizon = self.lengths()
+        curriculum = self.curriculum()
+        read, horizon = curriculum.lengths()
         if self.config.model != "next_frame":
             fresh = {"fresh": 2} if self.config.noise else {}
             prediction: Tensor = model(held(*self._seen(batch))[:, -read:], horizon=horizon, **fresh)[0]
             return prediction
         frames = held(batch.frames, batch.valid())[:, self.config.context - read :]
-        given = torch.rand(len(frames), horizon - 1) < self.share_given()
         passed: Tensor = model(
             frames[:, :read],
             horizon=horizon,
             future=frames[:, read : read + horizon],
-            given=given.to(frames.device),
+            given=curriculum.given(batch.sources, horizon - 1).to(frames.device),
         )[0]
         return passed
 
-    def share_given(self) -> float:
-        """Return which share of the true frames to come the model is given at this point of its training."""
-        begin, end = self.config.sampling
-        if self._progress < begin:
-            return 1.0
-        return 0.0 if self._progress >= end else (end - self._progress) / (end - begin)
-
-    def lengths(self) -> tuple[int, int]:
-        """Return how many frames are read and predicted at this point of the training.
-
-        Short clips cost less, and motion is learnt from them sooner (a curriculum, Bengio et al. 2009).
-        """
-        context, horizon = self.config.context, self.config.horizon
-        if self._progress >= self.config.growing:
-            return context, horizon
-        share = self._progress / self.config.growing
-        read, said = (
-            ceil(round(frames * (first + (1 - first) * share), 6))
-            for frames, first in ((context, _READ), (horizon, _SAID))
-        )
-        return min(context, max(_FEWEST_READ, read)), min(horizon, max(_FEWEST_SAID, said))
+    def curriculum(self) -> Curriculum:
+        """Return what is asked of the model at this point of its training."""
+        return Curriculum(self.config, self._progress)
 
     def expected(self, batch: Batch) -> Tensor:
         """Return the true frames after the context, `[B, horizon, C, H, W]`; NaN where there is no value."""
@@ -174,7 +154,7 @@ class PredictTask(Task[PredictConfig, PredictRun, Tensor]):
             outputs = torch.cat(outputs.chunk(2, dim=1))
             seen, truth = torch.cat([seen, seen]), torch.cat([truth, truth])
             valid = None if valid is None else torch.cat([valid, valid])
-        count, horizon = outputs.shape[1], self.lengths()[1]
+        count, horizon = outputs.shape[1], self.curriculum().lengths()[1]
         end = self.config.context + horizon
         # What copying would have said: of the context the frame before, of the future its last frame.
         copied = torch.cat([seen[:, :-1], seen[:, -1:].expand(-1, horizon, -1, -1, -1)], dim=1)

@@ -27,51 +27,41 @@ PIXELS = 64 * 64
 WARM, TIMED = 6, 30  # steps
 FIT = {
     "context": 10, "horizon": 10, "crop": 64, "size": 0, "loss": "mse", "augment": (), "batch_size": 16,
-    "learning_rate": 4e-3,  # of 2, 3, 4 and 8 thousandths the best of AdamW after two minutes
 }  # fmt: skip
-_MUON = {"optimizer": "muon", "learning_rate": 2e-3}  # of 2, 3 and 4 thousandths the best after two minutes
+# Rates of learning: of 2, 3, 4 and 8 thousandths the best of AdamW after two minutes, of 2, 3 and 4 of Muon.
+_ADAMW = {"optimizer": "adamw", "learning_rate": 4e-3, "growing": 0.0}
+_MUON = {"optimizer": "muon", "learning_rate": 2e-3, "growing": 0.0}
+_BF16 = {"precision": "bf16"}
+_FORECASTER = {"model": "encoder_forecaster", "widths": (32, 48), **_ADAMW}
+_PLAIN = {**_FORECASTER, "widths": (48, 96), "patch": 2, "motion": False, "cuts": False}
+# OpenSTL's ConvLSTM-S: 4 layers, 5×5, patches of 4; at several widths, since the full one sees few steps.
+_STACK = {"model": "next_frame", **_ADAMW}
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
-    "default_bf16": {"precision": "bf16"},
-    "default_wide_bf16": {"widths": (48, 96), "precision": "bf16"},
-    "default_patch2_bf16": {"patch": 2, "precision": "bf16"},
-    "default_muon_bf16": {**_MUON, "growing": 0.4, "precision": "bf16"},
-    "next_frame_muon_bf16": {**_MUON, "model": "next_frame", "growing": 0.4, "precision": "bf16"},
-    "conv_gru": {"widths": (48, 96), "patch": 2, "motion": False, "cuts": False},
-    "conv_gru_patch4": {"widths": (64, 128), "patch": 4, "motion": False, "cuts": False},
-    "conv_gru_motion": {"widths": (48, 96), "patch": 2, "cuts": False},
-    "conv_gru_motion_bf16": {"widths": (48, 96), "patch": 2, "cuts": False, "precision": "bf16"},
-    "conv_gru_bf16": {"widths": (48, 96), "patch": 2, "motion": False, "cuts": False, "precision": "bf16"},
-    "conv_gru_3_levels_bf16": {
-        "widths": (32, 64, 96), "patch": 2, "motion": False, "cuts": False, "precision": "bf16",
-    },
-    "conv_gru_wide_bf16": {
-        "widths": (96, 192), "patch": 2, "motion": False, "cuts": False, "precision": "bf16",
-    },
-    "conv_gru_lite_bf16": {
-        "cell": "conv_gru_lite", "widths": (48, 96), "patch": 2, "motion": False, "cuts": False, "precision": "bf16",
-    },
-    "sep_conv_gru_bf16": {
-        "cell": "sep_conv_gru", "widths": (48, 96), "patch": 2, "kernel_size": 5, "motion": False, "cuts": False,
-        "precision": "bf16",
-    },
-    "min_conv_gru_bf16": {
-        "cell": "min_conv_gru", "widths": (48, 96), "patch": 2, "motion": False, "cuts": False, "precision": "bf16",
-    },
-    "conv_lstm_bf16": {
-        "cell": "conv_lstm", "widths": (48, 96), "patch": 2, "motion": False, "cuts": False, "precision": "bf16",
-    },
-    "next_frame_bf16": {
-        "model": "next_frame", "widths": (48, 96), "patch": 2, "motion": False, "cuts": False, "precision": "bf16",
-    },
-    # OpenSTL's ConvLSTM-S: 4 layers, 5×5, patches of 4; at several widths, since the full one sees few steps. Of the
-    # rates of learning tried for it the one above was the best as well.
-    "conv_lstm_s": {"model": "next_frame", "widths": (128,) * 4, "precision": "bf16"},
-    "conv_lstm_s_64": {"model": "next_frame", "widths": (64,) * 4, "precision": "bf16"},
-    "conv_lstm_s_32": {"model": "next_frame", "widths": (32,) * 4, "precision": "bf16"},
-    "conv_lstm_s_64_fp32": {"model": "next_frame", "widths": (64,) * 4},
-    "conv_lstm_s_32_muon": {"model": "next_frame", "widths": (32,) * 4, "precision": "bf16", **_MUON},
-}  # fmt: skip
+    "default_bf16": _BF16,
+    "forecaster": _FORECASTER,
+    "forecaster_bf16": {**_FORECASTER, **_BF16},
+    "forecaster_wide_bf16": {**_FORECASTER, **_BF16, "widths": (48, 96)},
+    "forecaster_patch2_bf16": {**_FORECASTER, **_BF16, "patch": 2},
+    "forecaster_muon_bf16": {**_FORECASTER, **_BF16, **_MUON, "growing": 0.4},
+    "conv_gru": _PLAIN,
+    "conv_gru_patch4": {**_PLAIN, "widths": (64, 128), "patch": 4},
+    "conv_gru_motion": {**_PLAIN, "motion": True},
+    "conv_gru_motion_bf16": {**_PLAIN, **_BF16, "motion": True},
+    "conv_gru_bf16": {**_PLAIN, **_BF16},
+    "conv_gru_3_levels_bf16": {**_PLAIN, **_BF16, "widths": (32, 64, 96)},
+    "conv_gru_wide_bf16": {**_PLAIN, **_BF16, "widths": (96, 192)},
+    "conv_gru_lite_bf16": {**_PLAIN, **_BF16, "cell": "conv_gru_lite"},
+    "sep_conv_gru_bf16": {**_PLAIN, **_BF16, "cell": "sep_conv_gru", "kernel_size": 5},
+    "min_conv_gru_bf16": {**_PLAIN, **_BF16, "cell": "min_conv_gru"},
+    "conv_lstm_bf16": {**_PLAIN, **_BF16, "cell": "conv_lstm"},
+    "next_frame_plain_bf16": {**_PLAIN, **_BF16, "model": "next_frame"},
+    "conv_lstm_s": {**_STACK, **_BF16, "widths": (128,) * 4},
+    "conv_lstm_s_64": {**_STACK, **_BF16, "widths": (64,) * 4},
+    "conv_lstm_s_32": {**_STACK, **_BF16, "widths": (32,) * 4},
+    "conv_lstm_s_64_fp32": {**_STACK, "widths": (64,) * 4},
+    "conv_lstm_s_32_muon": {**_STACK, **_BF16, **_MUON, "widths": (32,) * 4},
+}
 
 
 def stacked(widths: Sequence[int]) -> Any:
@@ -194,7 +184,7 @@ def train(name: str, seed: int, minutes: float, line: dict[str, Any], every: flo
 
         def note(report: StepReport) -> None:
             nonlocal done
-            done += each * sum(task.lengths()) / (config.context + config.horizon)
+            done += each * sum(task.curriculum().lengths()) / (config.context + config.horizon)
             if report.validation is not None:
                 error, seconds = report.validation["mse"] * PIXELS, ends[report.step - 1]
                 curve.append({"seconds": round(seconds, 1), "gmacs": done, "mse": error})

@@ -27,7 +27,7 @@ def _task(**values: object) -> PredictTask:
 def test_clips_grow_to_context_and_horizon(progress: float, wanted: tuple[int, int]) -> None:
     task = _task()
     task.progressed(progress)
-    assert task.lengths() == wanted
+    assert task.curriculum().lengths() == wanted
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_clips_grow_to_context_and_horizon(progress: float, wanted: tuple[int, i
 def test_what_is_short_or_told_so_is_whole_from_the_beginning(values: dict[str, object]) -> None:
     task = _task(**values)
     task.progressed(0.0)
-    assert task.lengths() == (task.config.context, task.config.horizon)
+    assert task.curriculum().lengths() == (task.config.context, task.config.horizon)
 
 
 @pytest.mark.parametrize("progress", [0.0, 0.1, 0.25, 1.0])
@@ -50,7 +50,7 @@ def test_what_is_said_of_a_short_clip_is_compared_with_what_came_then(
     frames = (torch.arange(20)[:, None, None, None] / 20).expand(2, 20, 1, 16, 16)
     batch = Batch(frames, tuple(ClipSource("a", n) for n in range(2)))
     task.progressed(progress)
-    read, horizon = task.lengths()
+    read, horizon = task.curriculum().lengths()
     outputs = task.forward(task.build_model().train(), batch)
     right = frames[:, 10 - (read - 1) * (model == "next_frame") : 10 + horizon]
     right = right.repeat(1, 2 if noise else 1, 1, 1, 1)
