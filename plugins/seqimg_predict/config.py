@@ -80,7 +80,7 @@ class PredictConfig(TaskConfig):
         ge=0,
         le=1,
         description="Share of the training over which clips grow, from few frames read and fewer predicted to all of "
-        "them; 0 begins with all.",
+        "them; 0, and a compiled model, begin with all.",
     )
     augment: Words = Field(
         ("turn", "reverse"),
@@ -177,7 +177,9 @@ class PredictConfig(TaskConfig):
     @model_validator(mode="after")
     def _drawing(self) -> Self:
         if self.noise and self.model != "encoder_forecaster":
-            raise ValueError(f"{self.model} takes no noise; --model encoder_forecaster does")
+            raise ValueError(
+                f"{self.model} takes no noise: it goes with model encoder_forecaster and loss crps"
+            )
         if bool(self.noise) != ("crps" in parse_loss(self.loss)):
             raise ValueError(
                 "noise and the loss crps go together: model encoder_forecaster, noise 4, loss crps"

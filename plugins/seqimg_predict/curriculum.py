@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
-from zlib import crc32
 
 import numpy as np
 import torch
@@ -38,10 +37,11 @@ class Curriculum:
     def lengths(self) -> tuple[int, int]:
         """Return how many frames are read and predicted.
 
-        Short clips cost less, and motion is learnt from them sooner (a curriculum, Bengio et al. 2009).
+        Short clips cost less, and motion is learnt from them sooner (a curriculum, Bengio et al. 2009). A compiled
+        model has all frames from the beginning: it would be compiled anew for each length.
         """
         context, horizon = self.config.context, self.config.horizon
-        if self.progress >= self.config.growing:
+        if self.config.compile or self.progress >= self.config.growing:
             return context, horizon
         share = self.progress / self.config.growing
         read, said = (
@@ -63,6 +63,6 @@ class Curriculum:
         Drawn by clip and moment, so that several processes learn from their clips what one would.
         """
         seed, moment = self.config.seed, round(self.progress * 1e9)
-        keys = ((seed, moment, crc32(one.path.encode()), one.sequence, one.first) for one in sources)
+        keys = ((seed, moment, one.sequence, one.first) for one in sources)
         draws = np.stack([np.random.default_rng(key).random(count) for key in keys])
         return torch.from_numpy(draws) < self.share_given()

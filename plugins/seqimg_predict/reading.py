@@ -179,7 +179,7 @@ class Reader(nn.Module):
         if self.sharpness is not None:
             height, width = seen[0].shape[-2:]
             seen.append(
-                seen[0].new_zeros(1, _MOVES, 1, 1).expand(len(now), -1, height, width)
+                seen[0].new_zeros(1, _MOVES, 1, 1).expand(now.shape[0], -1, height, width)
                 if costs is None
                 else matching_scores(costs, self.sharpness) * follows
             )

@@ -20,7 +20,7 @@ app = typer.Typer(
 
 _FOLDER = Path("runs/demo")
 _DATA = ("demo:pans", "demo:moving-digits")
-_STEPS, _MINUTES = 700, 1.3
+_STEPS, _MINUTES = 350, 1.3
 _PICTURED = 3
 _WHAT = "held-out clips"
 _MADE = ("metrics.json", "prediction.gif", "strip.png", "report.html")

@@ -91,7 +91,10 @@ def test_a_task_without_a_cell_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("predict", {"channels": 1, "widths": (4,), "context": 3, "horizon": 2}),
+        (
+            "predict",
+            {"channels": 1, "widths": (4,), "context": 3, "horizon": 2, "model": "encoder_forecaster"},
+        ),
         ("predict", {"channels": 1, "widths": (4,), "context": 3, "horizon": 2, "model": "next_frame"}),
         ("classify", {"channels": 1, "classes": ("a", "b"), "widths": (4,), "dropout": 0.5}),
     ],

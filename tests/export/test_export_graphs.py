@@ -61,8 +61,9 @@ def test_a_detector_of_any_size_is_torch_over_100_frames(
     assert (state.name, state.next) == ("state_0", "next_state_0")
 
 
-def test_a_forecaster_of_one_size_is_torch_over_100_frames(tmp_path: Path) -> None:
-    found = export_model(made(tmp_path, "predict", **PREDICT), size=(21, 26), batch=1)
+@pytest.mark.parametrize("model", ["encoder_forecaster", "next_frame"])
+def test_a_forecaster_of_one_size_is_torch_over_100_frames(tmp_path: Path, model: str) -> None:
+    found = export_model(made(tmp_path, "predict", **PREDICT, model=model), size=(21, 26), batch=1)
     assert_same(found, 1, (21, 26))
     assert found.about.state[-1].shape == (1,)
 
@@ -153,12 +154,18 @@ def test_torchs_own_format_holds_nothing_pickled(detector: LoadedModel, tmp_path
     torch.testing.assert_close(outputs, found.step.module(frames, None)[0], rtol=0, atol=1e-4)
 
 
+def test_a_predictor_of_any_size_is_torch(tmp_path: Path) -> None:
+    """The default model, which reads what it has predicted in the batch that it is given."""
+    found = export_model(made(tmp_path, "predict", **PREDICT))
+    assert_same(found, 1, (32, 44), count=5)
+    assert_same(found, 2, (21, 26), count=5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("predict", {**PREDICT, "widths": (4, 6), "coordinates": True}),
-        ("predict", {**PREDICT, "widths": (4, 6), "model": "next_frame"}),
+        ("predict", {**PREDICT, "widths": (4, 6), "coordinates": True, "model": "encoder_forecaster"}),
         ("classify", CLASSIFY),
         ("detect", {**DETECT, "cell": "conv_lstm", "rivals": True}),
     ],

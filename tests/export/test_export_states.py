@@ -66,7 +66,7 @@ CLASSIFY = {"channels": 3, "classes": ("a", "b"), "widths": (4, 6)}
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("predict", PREDICT),
+        ("predict", {**PREDICT, "model": "encoder_forecaster"}),
         ("predict", {**PREDICT, "model": "next_frame", "cuts": False}),
         ("classify", CLASSIFY),
         ("classify", {**CLASSIFY, "model": "rows", "picture": (12, 10)}),

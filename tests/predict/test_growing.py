@@ -31,7 +31,8 @@ def test_clips_grow_to_context_and_horizon(progress: float, wanted: tuple[int, i
 
 
 @pytest.mark.parametrize(
-    "values", [{"growing": 0.0}, {"context": 2, "horizon": 1}, {"horizon": 2, "context": 4}]
+    "values",
+    [{"growing": 0.0}, {"compile": True}, {"context": 2, "horizon": 1}, {"horizon": 2, "context": 4}],
 )
 def test_what_is_short_or_told_so_is_whole_from_the_beginning(values: dict[str, object]) -> None:
     task = _task(**values)

@@ -27,6 +27,18 @@ def test_pixels_are_fetched_between_pixels_weighted_and_changed() -> None:
         assert np.allclose(found[clip, ahead, channel].numpy(), wanted, atol=1e-10)
 
 
+def test_what_is_moved_again_and_again_blurs_less_from_16_pixels() -> None:
+    picture = drifting(1, 1, 1, (24, 24))[:, 0]
+    left = {}
+    for between in ("bilinear", "bicubic"):
+        moved = picture
+        for step in (0.5, -0.5) * 4:
+            motion = torch.tensor([0.0, step, 1.0])[None, None, :, None, None].expand(1, 1, 3, 24, 24)
+            moved = apply_forecast(moved, Forecast(torch.zeros(1, 1, 1, 24, 24), motion), between)[:, 0]  # type: ignore[arg-type]
+        left[between] = float((moved - picture)[..., 4:-4].square().mean())
+    assert left["bicubic"] < left["bilinear"] / 2
+
+
 @pytest.mark.parametrize("size", [(40, 56), (33, 70)])
 def test_a_forecast_made_small_moves_a_large_frame_by_as_much_of_its_size(size: tuple[int, int]) -> None:
     small = torch.zeros(1, 2, 3, 20, 28)

@@ -120,7 +120,7 @@ def test_true_frames_give_way_over_a_share_of_the_training(share: float, wanted:
 def test_which_frames_are_given_is_drawn_for_each_clip_by_itself() -> None:
     """Several processes, each with its part of a batch, draw what one would."""
     task = _task(sampling=(0.0, 1.0))
-    clips = [ClipSource(path, first) for path in ("a", "b") for first in range(400)]
+    clips = [ClipSource("a", first, sequence=number) for number in (0, 1) for first in range(400)]
     found = []
     for share in (0.25, 0.26):
         task.progressed(share)
@@ -167,6 +167,22 @@ def test_training_tells_the_task_how_far_it_is_and_is_repeatable() -> None:
     assert shares == [0, 0.25, 0.5, 0.75] * 2
     assert all(np.isfinite(report.loss) for report in reports)
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_only_what_came_is_searched_for_motion(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+
+    def counted(frames: torch.Tensor, before: torch.Tensor, **options: int) -> torch.Tensor:
+        looked.append(len(frames))
+        return matching_costs(frames, before, **options)
+
+    monkeypatch.setattr("seqimg_predict.reading.matching_costs", counted)
+    model, clip = _trained_looking(1, (4,)), drifting(2, 9, 1, (16, 16))
+    given = torch.tensor([[True, False, True]] * 2)
+    model(clip[:, :5], horizon=4, future=clip[:, 5:], given=given)
+    assert looked == [2 * 5]
+    list(model.rollout(model(clip)[1], clip[:, -1], 4))
+    assert looked == [2 * 5, 2 * 9]
 
 
 def test_what_it_said_itself_is_never_taken_for_a_cut() -> None:

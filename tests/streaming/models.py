@@ -8,7 +8,7 @@ from seqimg.plugins.manager import plugin_host
 __all__ = ["MODELS", "channels_of", "frames_for", "learn", "model_of"]
 
 _OPTIONS: dict[str, tuple[str, dict[str, object]]] = {
-    "predict": ("predict", {"channels": 1, "widths": (4, 6)}),
+    "predict": ("predict", {"channels": 1, "widths": (4, 6), "model": "encoder_forecaster"}),
     "predict-next": ("predict", {"channels": 1, "widths": (4, 6), "model": "next_frame"}),
     "classify": ("classify", {"channels": 1, "widths": (4, 6), "classes": ("a", "b")}),
     "style": ("style", {"channels": 3, "width": 4, "blocks": 1, "state": 4}),

@@ -142,7 +142,7 @@ def test_sigterm_is_143_and_the_hint_goes_on(cli: Cli, monkeypatch: pytest.Monke
     [
         (["--resume", "nothing"], "there is no such folder"),
         (["--resume", "made", "-o", "other"], "--resume does not go with --output"),
-        (["--resume", "made", "--learning-rate", "1"], "another learning_rate: it was 0.002, now 1.0"),
+        (["--resume", "made", "--learning-rate", "1"], "another learning_rate: it was 0.001, now 1.0"),
         (["--resume", "made", "--seed", "1"], "another seed"),
     ],
 )
