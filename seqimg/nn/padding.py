@@ -1,5 +1,6 @@
 """Any picture size through strided networks: pad before, crop after."""
 
+import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -44,4 +45,7 @@ def crop_to(frames: Tensor, size: tuple[int, int]) -> Tensor:
         >>> crop_to(torch.zeros(1, 3, 8, 8), (5, 7)).shape
         torch.Size([1, 3, 5, 7])
     """
-    return frames[..., : size[0], : size[1]]
+    if not torch.compiler.is_exporting():  # of slices a graph would remember whether they left anything out
+        return frames[..., : size[0], : size[1]]
+    rows, columns = (torch.arange(side, device=frames.device) for side in size)
+    return frames.index_select(-2, rows).index_select(-1, columns)

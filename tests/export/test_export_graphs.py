@@ -156,9 +156,15 @@ def test_torchs_own_format_holds_nothing_pickled(detector: LoadedModel, tmp_path
 
 def test_a_predictor_of_any_size_is_torch(tmp_path: Path) -> None:
     """The default model, which reads what it has predicted in the batch that it is given."""
-    found = export_model(made(tmp_path, "predict", **PREDICT))
+    model = made(tmp_path, "predict", **PREDICT)
+    found = export_model(model)
     assert_same(found, 1, (32, 44), count=5)
     assert_same(found, 2, (21, 26), count=5)
+    program, step = export_model(model, "torch").graph.module(), found.step
+    for batch, size in ((1, (32, 48)), (3, (21, 26))):  # with and without what padding adds
+        frames = torch.rand(batch, 1, 1, *size)
+        outputs, *_ = program(frames, *step.start(frames))
+        torch.testing.assert_close(outputs, step.module(frames, None)[0], rtol=0, atol=1e-4)
 
 
 @pytest.mark.slow
