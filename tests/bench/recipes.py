@@ -270,7 +270,7 @@ def plot(runs: Iterable[dict[str, Any]], minutes: float, path: Path) -> None:
     wanted = sorted(
         (run for run in runs if run.get("minutes") == minutes), key=lambda run: run["mse_per_frame"]
     )
-    figure = Figure(figsize=(12, 5), layout="constrained")
+    figure = Figure(figsize=(14, 5), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for number, name in enumerate(dict.fromkeys(run["name"] for run in wanted)):
         curves = [run["curve"] for run in wanted if run["name"] == name]
@@ -286,7 +286,8 @@ def plot(runs: Iterable[dict[str, Any]], minutes: float, path: Path) -> None:
         axis.grid(which="both", alpha=0.3)
         axis.yaxis.set_major_formatter("{x:g}")
         axis.yaxis.set_minor_formatter("{x:g}")
-    axes[0].legend()
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside center right")
     figure.savefig(path, dpi=80)
 
 
