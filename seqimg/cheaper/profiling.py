@@ -99,7 +99,7 @@ def profile(
         >>> task = tasks.load("predict")(tasks.load("predict", "config")(channels=1, widths=(4,)))
         >>> found = profile(task, task.build_model(), (16, 16))
         >>> [part.name for part in found.parts if part.recurrent]
-        ['encoders', 'forecasters']
+        ['encoders']
         >>> found.state_bytes > 0
         True
     """
