@@ -7,6 +7,7 @@ state dict mentions stand for functions of this module. Anything else is refused
 """
 
 import pickletools
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -60,7 +61,9 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         SeqimgError: The file cannot be read, is damaged, or holds something else.
     """
     try:
-        with Path(path).open("rb") as file:
+        with Path(path).open("rb") as file, warnings.catch_warnings():
+            # Damaged text may have escapes that Python warns of.
+            warnings.simplefilter("ignore", DeprecationWarning)
             return _read(file)
     except OSError as error:
         raise SeqimgError(f"cannot read {path}", why=str(error)) from error
