@@ -133,7 +133,8 @@ def _restored(result: Tensor, painted: Tensor, share: Tensor) -> Tensor:
     fine, wanted = (picture - local_mean(picture, _SMOOTH) for picture in (result, painted))
     strengths = torch.cat([part.square().mean(1, keepdim=True) for part in (fine, wanted)], dim=1)
     own, goal = local_mean(strengths, 2 * _SMOOTH - 1).split(1, dim=1)
-    lacking = ((goal + _DARK) / (own + _DARK)).sqrt().clamp(1, _MOST) - 1
+    # 1.0: bounds of two kinds have no form in ONNX.
+    lacking = ((goal + _DARK) / (own + _DARK)).sqrt().clamp(1.0, _MOST) - 1
     restored: Tensor = result + share * lacking * fine
     return restored
 

@@ -194,11 +194,10 @@ def test_every_cell_can_be_exported(tmp_path: Path, cell: str) -> None:
     assert_same(found, 1, (24, 32))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("classify", {**CLASSIFY, "model": "backbone", "widths": (8,)}),
+        pytest.param("classify", {**CLASSIFY, "model": "backbone", "widths": (8,)}, marks=pytest.mark.slow),
         ("style", {"channels": 3, "width": 8}),
     ],
 )
