@@ -63,7 +63,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     try:
         with Path(path).open("rb") as file, warnings.catch_warnings():
             # Damaged text may have escapes that Python warns of.
-            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore")
             return _read(file)
     except OSError as error:
         raise SeqimgError(f"cannot read {path}", why=str(error)) from error
