@@ -38,7 +38,7 @@ def crop_to(frames: Tensor, size: tuple[int, int]) -> Tensor:
         size: Height and width that they had.
 
     Returns:
-        The pictures `[…, height, width]`, a view.
+        The pictures `[…, height, width]`, a view; a copy in a graph that is exported.
 
     Example:
         >>> import torch

@@ -1,5 +1,7 @@
 """Forecasts applied to frames, in any size."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -30,11 +32,12 @@ def test_pixels_are_fetched_between_pixels_weighted_and_changed() -> None:
 def test_what_is_moved_again_and_again_blurs_less_from_16_pixels() -> None:
     picture = drifting(1, 1, 1, (24, 24))[:, 0]
     left = {}
-    for between in ("bilinear", "bicubic"):
+    ways: tuple[Literal["bilinear", "bicubic"], ...] = ("bilinear", "bicubic")
+    for between in ways:
         moved = picture
         for step in (0.5, -0.5) * 4:
             motion = torch.tensor([0.0, step, 1.0])[None, None, :, None, None].expand(1, 1, 3, 24, 24)
-            moved = apply_forecast(moved, Forecast(torch.zeros(1, 1, 1, 24, 24), motion), between)[:, 0]  # type: ignore[arg-type]
+            moved = apply_forecast(moved, Forecast(torch.zeros(1, 1, 1, 24, 24), motion), between)[:, 0]
         left[between] = float((moved - picture)[..., 4:-4].square().mean())
     assert left["bicubic"] < left["bilinear"] / 2
 
